@@ -1,0 +1,200 @@
+"""Every error of the project, and every code a user may see.
+
+    BusError
+    ├── OurError          programming or deployment: crash, loudly, at once
+    │   ├── UnknownTopic      a topic that is not in the list
+    │   ├── NotTheWriter      a node writes or reads what its contract does not name
+    │   ├── BadMessage        a message that breaks its own rules
+    │   ├── AddressTaken      another process holds our port
+    │   └── BadSettings       a setting that cannot be used; the text names key, reason and remedy
+    ├── TheirError        a peer or the network: drop or fail the turn, count, show
+    │   ├── DecodeError       bytes that are not a message of ours
+    │   ├── WrongVersion      another protocol version
+    │   └── PeerStalled       a flow did not move within its deadline
+    └── BackendError      a foreign service failed; carries a code of `CODES` and whether a retry helps
+"""
+
+from dataclasses import dataclass
+
+
+class BusError(Exception):
+    """Root of all errors of the project."""
+
+
+class OurError(BusError):
+    """A mistake of ours or of the deployment: the process crashes and says why."""
+
+
+class UnknownTopic(OurError):
+    """A topic that `bus/topics.py` does not list."""
+
+
+class NotTheWriter(OurError):
+    """A node uses a topic that its contract (`reads`, `writes`) or the list does not grant."""
+
+
+class BadMessage(OurError):
+    """A message that breaks the rules its class states."""
+
+
+class AddressTaken(OurError):
+    """Another process holds the port; the text names it and the remedy."""
+
+
+class BadSettings(OurError):
+    """Settings that cannot be used; the text is one sentence for the operator, with the remedy."""
+
+
+class TheirError(BusError):
+    """A peer's mistake or absence: never a reason to crash."""
+
+
+class DecodeError(TheirError):
+    """Bytes that are not a message of the expected kind."""
+
+
+class WrongVersion(TheirError):
+    """A message of another protocol version."""
+
+
+class PeerStalled(TheirError):
+    """A flow's reader took nothing within the deadline."""
+
+
+class BackendError(BusError):
+    """A foreign service failed.
+
+    Args:
+        code: key of `CODES`.
+        detail: technical detail for logs; never message text or secrets.
+        retryable: whether trying again later can help.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, retryable: bool = True) -> None:
+        assert code in CODES, code
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.retryable = retryable
+
+
+@dataclass(frozen=True)
+class Code:
+    """What a user reads when something fails: what happened, and what to do about it."""
+
+    cause: str
+    remedy: str
+
+
+CODES: dict[str, Code] = {
+    # the language model
+    "llm_unreachable": Code(
+        "The language model server does not answer.",
+        "Start it, or correct llm.base_url; `miku doctor` shows which servers answer.",
+    ),
+    "llm_loading": Code(
+        "The language model is still loading.",
+        "Wait for it; `miku status` shows the progress. llm.first_token_timeout_s sets how long we wait.",
+    ),
+    "llm_model_unknown": Code(
+        "The language model server does not know this model.",
+        "Set llm.model to a name it serves; `miku doctor` lists them.",
+    ),
+    "llm_busy": Code(
+        "The language model server refuses more work at the moment.",
+        "Try again in a few seconds, or raise the server's limit of parallel requests.",
+    ),
+    "llm_refused": Code(
+        "The language model server refused the request.",
+        "See the log of llm_streamer for its answer; a wrong llm.api_key is the usual cause.",
+    ),
+    "llm_prompt_too_long": Code(
+        "The conversation does not fit into the model's context.",
+        "Lower bot.history_messages, or give the model server a larger context.",
+    ),
+    "llm_failed": Code(
+        "The language model server failed while answering.",
+        "Try again; if it stays, look at the log of the model server.",
+    ),
+    "llm_empty": Code(
+        "The language model answered without any text.",
+        "Try again; if it stays, the model may have failed to load: look at its server's log.",
+    ),
+    "llm_timeout": Code(
+        "The language model did not answer in time.",
+        "Try again, or raise llm.first_token_timeout_s for slow hardware.",
+    ),
+    # the voice
+    "tts_unreachable": Code(
+        "The voice server does not answer.",
+        "Start it, or correct tts.rvc_url or tts.soprano_url; `miku doctor` shows what answers.",
+    ),
+    "tts_loading": Code(
+        "The voice is still warming up.",
+        "Wait for it; `miku status` shows when it is ready.",
+    ),
+    "tts_failed": Code(
+        "The voice server failed in the middle of a sentence.",
+        "Try again; if it stays, look at the log of the voice server.",
+    ),
+    "tts_stalled": Code(
+        "The voice server stopped sending sound.",
+        "Try again; tts.stall_timeout_s sets how long we wait for the next sound.",
+    ),
+    "tts_bad_audio": Code(
+        "The voice server sent sound that cannot be played.",
+        "Check that tts.backend matches the server: its rate and sample format differ from the agreed ones.",
+    ),
+    # the path between our own processes
+    "peer_stalled": Code(
+        "One of Miku's own processes took no data for two seconds.",
+        "It is restarted by itself; `miku status` names it.",
+    ),
+    "turn_timeout": Code(
+        "The answer did not finish in time and was given up.",
+        "Try again; `bus-sniffer turn` shows in which process the time went.",
+    ),
+    "busy": Code(
+        "Too many prompts are waiting already.",
+        "Wait until Miku has answered some of them.",
+    ),
+    # the session
+    "session_active": Code(
+        "Another session is running, and the hardware allows only so many.",
+        "End it first (`miku leave`), or raise session.max_sessions on a bigger machine.",
+    ),
+    "session_none": Code(
+        "Miku is in no session.",
+        "Let her join first.",
+    ),
+    "session_not_ready": Code(
+        "A process that the session needs is not ready.",
+        "`miku status` names it; `miku doctor` finds the reason.",
+    ),
+    "session_start_timeout": Code(
+        "The session did not start within ten seconds.",
+        "Try again; `miku doctor` finds what is missing.",
+    ),
+    "sink_failed": Code(
+        "The place where Miku speaks was lost.",
+        "Let her join again; the log of the sink has the reason.",
+    ),
+    "disk_full": Code(
+        "The disk is full, so sound can't be written.",
+        "Free some space, or set state_dir to another disk.",
+    ),
+    "bot_unreachable": Code(
+        "The process that takes prompts does not answer.",
+        "Start Miku (`make run`), or see `miku status`.",
+    ),
+    "bad_request": Code(
+        "The request can't be understood.",
+        "See `miku --help` for what can be asked.",
+    ),
+}
+
+
+def sentence(code: str) -> str:
+    """Cause and remedy of a code as one line for a user."""
+    entry = CODES[code]
+    return f"{entry.cause} {entry.remedy}"
