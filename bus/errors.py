@@ -1,17 +1,17 @@
 """Every error of the project, and every code a user may see.
 
-    BusError
-    ├── OurError          programming or deployment: crash, loudly, at once
-    │   ├── UnknownTopic      a topic that is not in the list
-    │   ├── NotTheWriter      a node writes or reads what its contract does not name
-    │   ├── BadMessage        a message that breaks its own rules
-    │   ├── AddressTaken      another process holds our port
-    │   └── BadSettings       a setting that cannot be used; the text names key, reason and remedy
-    ├── TheirError        a peer or the network: drop or fail the turn, count, show
-    │   ├── DecodeError       bytes that are not a message of ours
-    │   ├── WrongVersion      another protocol version
-    │   └── PeerStalled       a flow did not move within its deadline
-    └── BackendError      a foreign service failed; carries a code of `CODES` and whether a retry helps
+BusError
+├── OurError          programming or deployment: crash, loudly, at once
+│   ├── UnknownTopic      a topic that is not in the list
+│   ├── NotTheWriter      a node writes or reads what its contract does not name
+│   ├── BadMessage        a message that breaks its own rules
+│   ├── AddressTaken      another process holds our port
+│   └── BadSettings       a setting that cannot be used; the text names key, reason and remedy
+├── TheirError        a peer or the network: drop or fail the turn, count, show
+│   ├── DecodeError       bytes that are not a message of ours
+│   ├── WrongVersion      another protocol version
+│   └── PeerStalled       a flow did not move within its deadline
+└── BackendError      a foreign service failed; carries a code of `CODES` and whether a retry helps
 """
 
 from dataclasses import dataclass

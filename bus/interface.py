@@ -24,7 +24,6 @@ from bus.header import Header
 from bus.messages import NodeState, SessionState
 
 M = TypeVar("M")
-M_co = TypeVar("M_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +55,14 @@ class Change(Generic[M]):
     new: M | None
 
 
-class LevelView(Protocol[M_co]):
+class LevelView(Protocol[M]):
     """The newest values of one followed level, keyed by writer and session; expired ones are absent."""
 
-    def get(self, session: str = "", src: str = "") -> M_co | None:
+    def get(self, session: str = "", src: str = "") -> M | None:
         """Value for a session (of any writer, or of `src`), or None when lost or never there."""
         ...
 
-    def items(self) -> list[tuple[str, str, M_co]]:
+    def items(self) -> list[tuple[str, str, M]]:
         """(src, session, value) of every living value."""
         ...
 
@@ -139,9 +138,9 @@ class Bus(Protocol):
     def turn_scope(self, session: str, turn: int) -> AbstractAsyncContextManager[Scope]:
         """Run the body until it ends or the turn dies; then the body is cancelled and the scope says so.
 
-            async with bus.turn_scope(session, turn) as scope:
-                ...
-            if scope.cancelled: ...
+        async with bus.turn_scope(session, turn) as scope:
+            ...
+        if scope.cancelled: ...
         """
         ...
 

@@ -63,7 +63,9 @@ class BaseSettings:
     SECTION: ClassVar[str] = ""
 
     state_dir: str = setting("state", "Folder for keys, recordings and databases.")
-    log_level: str = setting("info", "Least level that is logged.", choices=("debug", "info", "warning", "error"))
+    log_level: str = setting(
+        "info", "Least level that is logged.", choices=("debug", "info", "warning", "error")
+    )
 
     @property
     def state_path(self) -> Path:
@@ -77,7 +79,9 @@ class BusSettings:
 
     SECTION: ClassVar[str] = "bus"
 
-    host: str = setting("127.0.0.1", "Address the sockets bind and connect to; keys guard them even on loopback.")
+    host: str = setting(
+        "127.0.0.1", "Address the sockets bind and connect to; keys guard them even on loopback."
+    )
     base_port: int = setting(
         47_100, "First of 40 ports used by one stack; change it to run two.", minimum=1024, maximum=65_000
     )
@@ -95,7 +99,9 @@ class SessionSettings:
     idle_leave_s: int = setting(
         120, "A session without prompts ends after this many seconds; 0 = never.", minimum=0, maximum=86_400
     )
-    start_timeout_s: float = setting(10.0, "A session must be active within this time.", minimum=1, maximum=120)
+    start_timeout_s: float = setting(
+        10.0, "A session must be active within this time.", minimum=1, maximum=120
+    )
 
 
 def load(config: type[C], environ: Mapping[str, str] | None = None, file: Path | None = None) -> C:

@@ -1,0 +1,57 @@
+"""A level for its followers inside one process: reading, and waiting for changes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from bus.clock import Clock
+from bus.header import Header
+from bus.interface import Change
+from bus.level import Edges, Level
+
+
+class Followed:
+    """A `Level` with the process's clock and its waiting readers (`bus.interface.LevelView`)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._level: Level[Any] = Level()
+        self._wakers: set[asyncio.Event] = set()
+
+    def update(self, header: Header, value: object, lease_ms: int) -> bool:
+        """Take a message in and wake the readers; False if it was old."""
+        fresh = self._level.update(header, value, self._clock.mono_ns(), lease_ms)
+        if fresh:
+            self.wake()
+        return fresh
+
+    def wake(self) -> None:
+        """Let readers look for changes: also called as time passes, since leases end by themselves."""
+        for waker in self._wakers:
+            waker.set()
+
+    def forget(self) -> None:
+        """Drop what was lost long ago."""
+        self._level.forget(self._clock.mono_ns())
+
+    def get(self, session: str = "", src: str = "") -> Any | None:
+        return self._level.get(self._clock.mono_ns(), session, src)
+
+    def items(self) -> list[tuple[str, str, Any]]:
+        return self._level.items(self._clock.mono_ns())
+
+    def seconds_left(self, session: str = "", src: str = "") -> float | None:
+        return self._level.seconds_left(self._clock.mono_ns(), session, src)
+
+    async def changes(self) -> AsyncIterator[Change[Any]]:
+        edges = Edges(self._level)
+        waker = asyncio.Event()
+        self._wakers.add(waker)
+        try:
+            while True:
+                for change in edges.take(self._clock.mono_ns()):
+                    yield change
+                waker.clear()
+                await waker.wait()
+        finally:
+            self._wakers.discard(waker)

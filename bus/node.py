@@ -1,0 +1,288 @@
+"""A node on the bus: what an app sees (`bus.interface.Bus`) over real sockets.
+
+One node per process. It publishes levels and repeats them, beats health each second, opens its flows
+once the control levels are known, and cancels what works on dead turns. It never knows what an app does.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+from bus import codec, wire
+from bus.clock import Clock
+from bus.core import Receiver, check_message, matches
+from bus.errors import NotTheWriter
+from bus.header import Header, Stamper
+from bus.inbox import Inbox
+from bus.interface import LevelView, Log, Received, Scope
+from bus.keys import KeyRing
+from bus.messages import Health, NodeState, SessionState
+from bus.sockets import Publisher, Pusher, Reader, Transport
+from bus.topics import NODES, TOPICS, Pattern, Topic, topic
+
+TICK_S = 0.2
+"""How often leases are looked at: a loss is seen at most this late."""
+
+SYNC_PATIENCE_S = 2.0
+"""After this long without word from the control writers, there is no session."""
+
+
+class Node:
+    """The runtime's side of one process.
+
+    Args:
+        name: node name, or a role of `PEOPLE`: those publish nothing.
+        reads, writes: the app's contract, checked against the list of topics.
+
+    Raises:
+        NotTheWriter: the list does not grant what the contract names.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reads: tuple[str, ...],
+        writes: tuple[str, ...],
+        transport: Transport,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self.name = name
+        self.clock = clock
+        self.log = log
+        self.writes = _granted(name, reads, writes)
+        self._transport = transport
+        self._stamper = Stamper(name, clock)
+        self._receiver = Receiver(name, clock, reads)
+        self._levels: dict[tuple[str, str], tuple[Topic, bytes, int]] = {}
+        self._sent_ns: dict[tuple[str, str], int] = {}
+        self._started_ns = clock.mono_ns()
+        self._health = Health(NodeState.STARTING, os.getpid())
+        self._lag_ms = 0
+        self._heard: set[str] = set()
+        self._publisher: Publisher | None = None
+        self._subscriber: Reader | None = None
+        self._pushers: dict[str, Pusher] = {}
+        self._pullers: dict[str, Reader] = {}
+
+    @property
+    def keys(self) -> KeyRing:
+        """The stack's keys, for mains that hand plain values to backends."""
+        return self._transport.keys
+
+    @property
+    def transport(self) -> Transport:
+        """The process's sockets, for mains whose backend listens or connects by ZeroMQ itself."""
+        return self._transport
+
+    # --- lifecycle, called by the runtime -----------------------------------------------------------
+
+    async def open(self) -> None:
+        """Bind, subscribe, wait for the control levels, then open the flows."""
+        if self.name in NODES:
+            self._publisher = self._transport.publisher()
+            self._publisher.on_subscription = self._resend
+        for name in self.writes:
+            if topic(name).pattern in (Pattern.FLOW, Pattern.REQUEST):
+                self._pushers[name] = self._transport.pusher(topic(name))
+        self._beat()
+        sources = self._sources()
+        reads = [r for r in self._receiver.reads if not r.startswith("flow.")]
+        prefixes = [*reads, *(f"report.health.{n}" for n in sources)]
+        self._subscriber = self._transport.subscriber(sources, prefixes, self._on_published)
+        await self._synchronise()
+        for name in self._receiver.reads:
+            if name.startswith("flow."):
+                self._open_puller(topic(name))
+
+    async def beat_for_ever(self) -> None:
+        """Tick, beat and repeat levels until cancelled; measures the loop's lag on the way."""
+        loop = asyncio.get_running_loop()
+        ticks = 0
+        while True:
+            due = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self._lag_ms = max(self._lag_ms, round((loop.time() - due) * 1000))
+            ticks += 1
+            self._receiver.tick()
+            if ticks % 5 == 0:
+                self._beat()
+                self._receiver.forget()
+            self._repeat()
+
+    def say_stopping(self) -> None:
+        """Tell the others that this node goes away on purpose."""
+        self.report(NodeState.STOPPING)
+
+    def close(self) -> None:
+        """Close all sockets; what was sent may still leave within their linger."""
+        for socket in (self._subscriber, self._publisher, *self._pushers.values(), *self._pullers.values()):
+            if socket is not None:
+                socket.close()
+
+    def _sources(self) -> list[str]:
+        """Nodes whose publishers are subscribed: the writers of what is read, in the list's order."""
+        writers = {
+            writer
+            for row in TOPICS.values()
+            if row.pattern in (Pattern.STATE, Pattern.EVENT)
+            for wanted in self._receiver.reads
+            if matches(wanted, row.name)
+            for writer in row.writers
+        }
+        return [node for node in NODES if node in writers and node != self.name]
+
+    async def _synchronise(self) -> None:
+        """Wait until each control writer's health has come: its levels, subscribed before, came before it."""
+        wanted = {w for row in TOPICS.values() if row.name.startswith("control.") for w in row.writers}
+        wanted -= {self.name}
+        deadline = asyncio.get_running_loop().time() + SYNC_PATIENCE_S
+        while not wanted <= self._heard and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.005)
+
+    def _open_puller(self, row: Topic) -> None:
+        reader: Reader
+
+        def pause() -> None:
+            reader.pause()
+
+        def resume() -> None:
+            reader.resume()
+
+        self._receiver.inboxes[row.name] = Inbox(row.limit, pause, resume)
+        reader = self._transport.puller(row, partial(self._receiver.take_flow, row))
+        self._pullers[row.name] = reader
+
+    def _on_published(self, parts: list[bytes]) -> None:
+        applied = self._receiver.applied() if parts[0].startswith(b"control.") else None
+        self._receiver.take_published(parts)
+        if parts[0].startswith(b"report.health."):
+            self._heard.add(parts[0].decode("ascii", "replace").removeprefix("report.health."))
+        if applied is not None and self._receiver.applied() != applied:
+            self._beat()
+
+    # --- health and levels --------------------------------------------------------------------------
+
+    def _beat(self) -> None:
+        receiver = self._receiver
+        uptime_s = (self.clock.mono_ns() - self._started_ns) // 1_000_000_000
+        health = Health(
+            state=self._health.state,
+            pid=self._health.pid,
+            applied=receiver.applied(),
+            uptime_s=uptime_s,
+            loop_lag_ms=self._lag_ms,
+            dropped_stale=receiver.dropped_stale,
+            decode_errors=receiver.decode_errors,
+            gaps=receiver.gaps.gaps,
+            fenced=receiver.fence.fenced,
+            code=self._health.code,
+            detail=self._health.detail,
+            facts=self._health.facts,
+        )
+        self._lag_ms = 0
+        if self._publisher is not None:
+            self.set_state(f"report.health.{self.name}", health)
+
+    def _repeat(self) -> None:
+        now_ns = self.clock.mono_ns()
+        for key, (row, _, _) in list(self._levels.items()):
+            if now_ns - self._sent_ns[key] >= row.period_ms * 1_000_000:
+                self._send_level(key)
+
+    def _resend(self, prefix: str) -> None:
+        """A newcomer gets the present levels at once, control before health: see `_synchronise`."""
+        for key in sorted(self._levels):
+            if key[0].startswith(prefix):
+                self._send_level(key)
+
+    def _send_level(self, key: tuple[str, str]) -> None:
+        row, body, turn = self._levels[key]
+        self._sent_ns[key] = self.clock.mono_ns()
+        self._publish(row, body, key[1], turn)
+
+    def _publish(self, row: Topic, body: bytes, session: str, turn: int) -> None:
+        assert self._publisher is not None
+        header = self._stamper.stamp(row.name, session, turn)
+        self._publisher.send(wire.pack(row.name, header, body))
+
+    def _row(self, name: str, message: object) -> Topic:
+        if name not in self.writes:
+            raise NotTheWriter(f"{self.name} does not declare that it writes {name}")
+        row = topic(name)
+        check_message(row, message)
+        return row
+
+    # --- what apps use: see bus.interface.Bus -------------------------------------------------------
+
+    def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        row = self._row(topic, message)
+        key = (topic, session)
+        self._levels[key] = (row, codec.encode(message), turn)
+        self._send_level(key)
+        if topic.startswith("control."):
+            self._observe_own(row, message, session, turn)
+
+    def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
+        """A writer lives by its own control levels too; nobody sends them back to it."""
+        now_ns = self.clock.mono_ns()
+        header = Header(1, self.name, self._stamper.boot, now_ns, session, turn, now_ns, self.clock.wall_ns())
+        before = self._receiver.applied()
+        self._receiver.observe(row, header, message)
+        if self._receiver.applied() != before:
+            self._beat()
+
+    def clear_state(self, topic: str, session: str = "") -> None:
+        self._levels.pop((topic, session), None)
+
+    def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        self._publish(self._row(topic, message), codec.encode(message), session, turn)
+
+    async def push(self, topic: str, message: object, session: str, turn: int) -> None:
+        row = self._row(topic, message)
+        parts = wire.pack(topic, self._stamper.stamp(topic, session, turn), codec.encode(message))
+        await self._pushers[topic].push(parts)
+        if self._publisher is not None and self._publisher.is_watched(row.name):
+            self._publisher.send(parts)
+
+    def pull(self, topic: str) -> AsyncIterator[Received[Any]]:
+        return self._receiver.pull(topic)
+
+    def events(self, topic: str) -> AsyncIterator[Received[Any]]:
+        return self._receiver.events(topic)
+
+    def follow(self, topic: str) -> LevelView[Any]:
+        return self._receiver.follow(topic)
+
+    def turn_scope(self, session: str, turn: int) -> AbstractAsyncContextManager[Scope]:
+        return self._receiver.turn_scope(session, turn)
+
+    def is_live(self, session: str, turn: int) -> bool:
+        return self._receiver.is_live(session, turn)
+
+    def session(self, session: str) -> SessionState | None:
+        return self._receiver.session(session)
+
+    def sessions(self) -> Iterator[tuple[str, SessionState]]:
+        return self._receiver.sessions()
+
+    def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
+        merged = {**self._health.facts, **facts}
+        self._health = Health(state, self._health.pid, code=code, detail=detail, facts=merged)
+        self._beat()
+
+
+def _granted(name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> frozenset[str]:
+    """Topics a node may write; what every node writes is granted without being named."""
+    own = {f"report.health.{name}", f"report.turn.{name}"} if name in NODES else set()
+    for wanted in writes:
+        if name not in topic(wanted).writers:
+            raise NotTheWriter(f"{name} may not write {wanted}")
+    for wanted in reads:
+        rows = [row for row in TOPICS.values() if matches(wanted, row.name)]
+        if not rows or not all(name in row.readers for row in rows):
+            raise NotTheWriter(f"{name} may not read {wanted}")
+    return frozenset((*writes, *own))

@@ -1,0 +1,160 @@
+"""For tests: a clock that stands still, and a node without sockets that judges messages as the real one."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from bus import codec
+from bus.core import Receiver, check_message
+from bus.errors import NotTheWriter, PeerStalled
+from bus.followed import Followed
+from bus.header import PROTOCOL, Header
+from bus.inbox import Inbox
+from bus.interface import Received, Scope
+from bus.messages import Health, NodeState, SessionState
+from bus.topics import Pattern, topic
+
+
+class FakeClock:
+    """A clock that moves when told to."""
+
+    def __init__(self, mono_ms: int = 1_000_000, wall_ms: int = 1_790_000_000_000) -> None:
+        self._mono_ns = mono_ms * 1_000_000
+        self._wall_ns = wall_ms * 1_000_000
+
+    def mono_ns(self) -> int:
+        return self._mono_ns
+
+    def wall_ns(self) -> int:
+        return self._wall_ns
+
+    def advance_ms(self, ms: float) -> None:
+        """Let time pass on both clocks."""
+        self._mono_ns += round(ms * 1_000_000)
+        self._wall_ns += round(ms * 1_000_000)
+
+    def step_wall_ms(self, ms: int) -> None:
+        """Step the wall clock alone, as an administrator or NTP does; may be negative."""
+        self._wall_ns += ms * 1_000_000
+
+
+class ListLog:
+    """Keeps log lines as (level, event, fields)."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, str, dict[str, object]]] = []
+
+    def debug(self, event: str, **fields: object) -> None:
+        self.lines.append(("debug", event, fields))
+
+    def info(self, event: str, **fields: object) -> None:
+        self.lines.append(("info", event, fields))
+
+    def warning(self, event: str, **fields: object) -> None:
+        self.lines.append(("warning", event, fields))
+
+    def error(self, event: str, **fields: object) -> None:
+        self.lines.append(("error", event, fields))
+
+
+class MemoryNode:
+    """`bus.interface.Bus` in memory: what the app says is kept, what others say is delivered by the test.
+
+    Args:
+        name: node under test; topics are checked against the list as in the real node.
+        reads: the app's contract; topics outside it can't be followed or pulled.
+    """
+
+    def __init__(self, name: str, reads: tuple[str, ...], clock: FakeClock | None = None) -> None:
+        self.name = name
+        self.fake_clock = clock or FakeClock()
+        self.clock = self.fake_clock
+        self.log = ListLog()
+        self.states: dict[tuple[str, str], Any] = {}
+        self.emitted: list[tuple[str, Any, str, int]] = []
+        self.pushed: list[tuple[str, Any, str, int]] = []
+        self.health = Health(NodeState.STARTING, 1)
+        self.stalled: set[str] = set()
+        """Flows whose reader takes nothing: a push to them raises `PeerStalled`."""
+        self._receiver = Receiver(name, self.clock, reads)
+        self._seq = 0
+        for wanted in reads:
+            if wanted.startswith("flow."):
+                self._receiver.inboxes[wanted] = Inbox(topic(wanted).limit)
+
+    async def deliver(
+        self, name: str, message: object, session: str = "", turn: int = 0, src: str = "", boot: int = 1
+    ) -> None:
+        """Let a message of another node arrive; `src` is the topic's first writer by default."""
+        row = topic(name)
+        check_message(row, message)
+        self._seq += 1
+        writer, now_ns = src or row.writers[0], self.clock.mono_ns()
+        header = Header(PROTOCOL, writer, boot, self._seq, session, turn, now_ns, self.clock.wall_ns())
+        if row.pattern in (Pattern.FLOW, Pattern.REQUEST):
+            self._receiver.inboxes[name].put((header, codec.encode(message)))
+        else:
+            self._receiver.observe(row, header, message)
+
+    def lose(self, name: str, session: str = "", src: str = "") -> None:
+        """Let a level's lease end, as if its writer had died."""
+        del session, src
+        self.fake_clock.advance_ms(topic(name).lease_ms + 1)
+        self._receiver.tick()
+
+    def tick(self) -> None:
+        """What the runtime does as time passes: leases are looked at."""
+        self._receiver.tick()
+
+    def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        row = self._writable(topic, message)
+        self.states[(topic, session)] = message
+        if topic.startswith("control."):
+            self._seq += 1
+            now_ns = self.clock.mono_ns()
+            header = Header(PROTOCOL, self.name, 1, self._seq, session, turn, now_ns, self.clock.wall_ns())
+            self._receiver.observe(row, header, message)
+
+    def clear_state(self, topic: str, session: str = "") -> None:
+        self.states.pop((topic, session), None)
+
+    def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        self._writable(topic, message)
+        self.emitted.append((topic, message, session, turn))
+
+    async def push(self, topic: str, message: object, session: str, turn: int) -> None:
+        self._writable(topic, message)
+        if topic in self.stalled:
+            raise PeerStalled(topic)
+        self.pushed.append((topic, message, session, turn))
+
+    def pull(self, topic: str) -> AsyncIterator[Received[Any]]:
+        return self._receiver.pull(topic)
+
+    def events(self, topic: str) -> AsyncIterator[Received[Any]]:
+        return self._receiver.events(topic)
+
+    def follow(self, topic: str) -> Followed:
+        return self._receiver.follow(topic)
+
+    def turn_scope(self, session: str, turn: int) -> AbstractAsyncContextManager[Scope]:
+        return self._receiver.turn_scope(session, turn)
+
+    def is_live(self, session: str, turn: int) -> bool:
+        return self._receiver.is_live(session, turn)
+
+    def session(self, session: str) -> SessionState | None:
+        return self._receiver.session(session)
+
+    def sessions(self) -> Iterator[tuple[str, SessionState]]:
+        return self._receiver.sessions()
+
+    def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
+        self.health = Health(state, 1, code=code, detail=detail, facts={**self.health.facts, **facts})
+
+    def _writable(self, name: str, message: object) -> Any:
+        row = topic(name)
+        if self.name not in row.writers:
+            raise NotTheWriter(f"{self.name} may not write {name}")
+        check_message(row, message)
+        return row
