@@ -10,7 +10,7 @@ import dataclasses
 import functools
 import math
 import typing
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -66,8 +66,7 @@ def decode_any(body: bytes | memoryview, limit_bytes: int) -> Any:
     # The library raises several unrelated types on hostile input; none of them may pass this border.
     except Exception as error:
         raise DecodeError(f"not MessagePack: {type(error).__name__}") from None
-    if _depth(value) > MAX_DEPTH:
-        raise DecodeError(f"nested deeper than {MAX_DEPTH}")
+    _check_shape(value)
     return value
 
 
@@ -82,22 +81,21 @@ def _no_extension(code: int, data: bytes) -> Any:
     raise DecodeError(f"extension type {code} of {len(data)} bytes")
 
 
-def _depth(value: Any) -> int:
-    """Levels of nesting, walked level by level so that depth cannot exhaust the stack."""
-    depth = 0
+def _check_shape(value: Any) -> None:
+    """Walk level by level, so that depth cannot exhaust the stack."""
     level = [value]
-    while level:
-        below: list[Any] = []
-        for item in level:
-            if type(item) is dict:
-                below.extend(item.values())
-            elif type(item) is list:
-                below.extend(item)
-        depth += bool(level)
-        level = below
-        if depth > MAX_DEPTH:
-            break
-    return depth
+    for _ in range(MAX_DEPTH + 1):
+        level = [item for container in level for item in _items(container)]
+        if not level:
+            return
+    raise DecodeError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _items(value: Any) -> Iterable[Any]:
+    """What a value holds; the library decodes one extension type by itself, which is refused here."""
+    if type(value) is msgpack.Timestamp:
+        raise DecodeError("extension type -1")
+    return value.values() if type(value) is dict else value if type(value) is list else ()
 
 
 def _fields(message: object) -> dict[str, Any]:

@@ -49,9 +49,9 @@ class Followed:
         self._wakers.add(waker)
         try:
             while True:
+                waker.clear()  # before looking: what comes while the reader is busy wakes it again
                 for change in edges.take(self._clock.mono_ns()):
                     yield change
-                waker.clear()
                 await waker.wait()
         finally:
             self._wakers.discard(waker)

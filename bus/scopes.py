@@ -20,28 +20,38 @@ class TurnScope:
         self._scopes = scopes
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
+        self._inside = False
+        self._landed = False
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
         assert self._task is not None
         self._cancelling = self._task.cancelling()
+        self._inside = True
         self._scopes.enter(self)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        self._inside = False
         self._scopes.leave(self)
         assert self._task is not None
-        if not self.cancelled:
+        if not self._landed:
             return False
         ours_alone = self._task.uncancel() <= self._cancelling
         return ours_alone and kind is asyncio.CancelledError
 
     def cancel(self) -> None:
         """End the body at its next await; once."""
-        if not self.cancelled and self._task is not None:
+        if not self.cancelled:
             self.cancelled = True
+            asyncio.get_running_loop().call_soon(self._cancel_body)
+
+    def _cancel_body(self) -> None:
+        """Runs between two steps of the task, so the cancellation always lands inside the body."""
+        if self._inside and self._task is not None:
+            self._landed = True
             self._task.cancel()
 
 

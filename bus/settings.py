@@ -160,12 +160,13 @@ def read_section(section: type[C], table: dict[str, Any], environ: Mapping[str, 
     values = {}
     for key, f in known.items():
         meta: Meta = f.metadata["meta"]
-        where, raw = _pick(name, key, meta, given, environ)
-        if where is None:
-            continue
-        if meta.secret and where in given:
-            _require_private(file, where)
-        values[key] = _checked(where, raw, hints[key], meta, from_text=where not in given)
+        source = next((n for n in (env_name(name, key), *meta.aliases) if environ.get(n)), None)
+        if source is not None:
+            values[key] = _checked(source, environ[source], hints[key], meta, from_text=True)
+        elif key in given:
+            if meta.secret:
+                _require_private(file, _dotted(name, key))
+            values[key] = _checked(_dotted(name, key), given[key], hints[key], meta, from_text=False)
     return section(**values)
 
 
@@ -213,16 +214,6 @@ def _given(name: str, table: dict[str, Any]) -> dict[str, Any]:
 
 def _dotted(section: str, key: str) -> str:
     return f"{section}.{key}" if section else key
-
-
-def _pick(
-    section: str, key: str, meta: Meta, given: dict[str, Any], environ: Mapping[str, str]
-) -> tuple[str | None, Any]:
-    """Where a value comes from and what it is; (None, None) = default."""
-    for name in (env_name(section, key), *meta.aliases):
-        if environ.get(name, "") != "":
-            return name, environ[name]
-    return (key, given[key]) if key in given else (None, None)
 
 
 def _checked(where: str, raw: Any, hint: Any, meta: Meta, *, from_text: bool) -> Any:
