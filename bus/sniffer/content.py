@@ -82,7 +82,7 @@ def blank(piece: Any) -> Any:
 def level_bar(pcm: bytes) -> str:
     """Peak of `int16` little-endian samples as a bar of `BAR_CELLS` cells, 6 dB each."""
     samples = array("h", pcm[: len(pcm) // 2 * 2])
-    peak = max(max(samples), -min(samples)) if samples else 0
+    peak = max((max(samples, default=0), -min(samples, default=0)))
     n_full = max(0, peak.bit_length() - (15 - BAR_CELLS))
     return "█" * min(n_full, BAR_CELLS) + "░" * max(BAR_CELLS - n_full, 0)
 
