@@ -46,11 +46,11 @@ class Listener:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), self._stdin)
         while True:
             self._write(b"READY\n")
-            header = await reader.readline()
-            if not header.endswith(b"\n"):
+            try:
+                event, size = _header(await reader.readuntil(b"\n"))
+                payload = await reader.readexactly(size)
+            except asyncio.IncompleteReadError:
                 return
-            event, size = _header(header)
-            payload = await reader.readexactly(size)
             self._write(b"RESULT 2\nOK")
             if event.startswith(_PROCESS_STATE):
                 yield _notice(event, payload)
