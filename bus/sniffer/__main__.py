@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FINE
     except OSError as error:
-        return _fail(f"{error.filename or 'a file'}: {error.strerror}", EXIT_BAD)
+        return _fail(f"{error.filename or 'writing'}: {error.strerror}", EXIT_BAD)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -7,12 +7,14 @@ Source: MCAP specification, version 0.
 """
 
 import json
+import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mcap.exceptions import EndOfFile
+from mcap.exceptions import EndOfFile, McapError
+from mcap.reader import make_reader
 from mcap.records import Channel, Chunk, Footer, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader, breakup_chunk
 from mcap.writer import Writer
@@ -166,7 +168,7 @@ class Recording:
         Raises:
             OSError: the file can't be opened.
         """
-        topics: dict[int, str] = {}
+        topics = self._indexed_topics()
         for record in self._records():
             match record:
                 case Metadata(name=name, metadata=metadata) if name == PROFILE:
@@ -175,6 +177,16 @@ class Recording:
                     topics[number] = topic
                 case Message(channel_id=number):
                     yield from self._message(topics.get(number, ""), record)
+
+    def _indexed_topics(self) -> dict[int, str]:
+        """Topics as the index repeats them, for channels whose own record is in a damaged chunk."""
+        try:
+            with self.file.open("rb") as stream:
+                summary = make_reader(stream).get_summary()
+        # Reading a foreign file: without a usable index, the channels' own records must do.
+        except (McapError, ValueError, struct.error):
+            return {}
+        return {number: channel.topic for number, channel in summary.channels.items()} if summary else {}
 
     def _records(self) -> Iterator[McapRecord]:
         """Records of the data section; a chunk whose checksum is wrong is skipped and noted."""

@@ -26,6 +26,9 @@ from bus.wire import HEADER_LIMIT_BYTES, PARTS
 QUEUE_LIMIT = 10_000
 """Messages heard and not yet looked at: two seconds of a bus at 5,000 messages a second."""
 
+BATCH = 256
+"""Messages looked at in one go: a few milliseconds, in which the socket's own buffer holds the rest."""
+
 
 @dataclass(frozen=True)
 class Tapped:
@@ -105,16 +108,15 @@ class Taps:
         self._filled.set()
 
     async def take(self, timeout_s: float) -> list[Tapped]:
-        """Everything heard since the last call; waits up to `timeout_s` for the first message."""
+        """The oldest `BATCH` messages heard; waits up to `timeout_s` for the first."""
+        await asyncio.sleep(0)  # the socket gets its turn between two batches
         if not self._queue:
             self._filled.clear()
             try:
                 await asyncio.wait_for(self._filled.wait(), timeout_s)
             except TimeoutError:
                 return []
-        heard = list(self._queue)
-        self._queue.clear()
-        return heard
+        return [self._queue.popleft() for _ in range(min(len(self._queue), BATCH))]
 
 
 @contextmanager

@@ -117,6 +117,8 @@ class Watch:
 def _duration(verb: Verb, options: argparse.Namespace, expectations: tuple[Expectation, ...]) -> float | None:
     if options.for_s is not None:
         return float(options.for_s)
+    if options.recording:
+        return None
     if options.once and verb.is_snapshot:
         return SNAPSHOT_S
     if expectations and options.count is None and not options.once:
