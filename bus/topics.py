@@ -93,7 +93,7 @@ def _topics() -> list[Topic]:
     state, event, flow = Pattern.STATE, Pattern.EVENT, Pattern.FLOW
     everyone = (*NODES, *PEOPLE)
     rows = [
-        Topic("control.intent", state, ("bot_main",), SINKS, Intent, "Where Miku should be.", lease_ms=0),
+        Topic("control.intent", state, ("bot_main",), everyone, Intent, "Where Miku should be.", lease_ms=0),
         Topic("control.turn", state, ("bot_main",), everyone, TurnState, "Which turns are alive."),
         Topic("report.reply", state, ("llm_streamer",), ("bot_main", *PEOPLE), ReplyState,
               "The text of the newest reply so far."),

@@ -1,0 +1,30 @@
+"""Port ranges for tests that run side by side: each stack gets a base of its own."""
+
+import itertools
+import os
+import socket
+
+from bus.topics import PORT_SPAN
+
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_FIRST = 20_000 + 6_000 * (_WORKER % 2)
+"""Below the kernel's ephemeral range, so that no outgoing connection takes one of them."""
+_bases = itertools.count(_FIRST + (os.getpid() % 50) * PORT_SPAN, PORT_SPAN)
+
+
+def free_base_port() -> int:
+    """First of `PORT_SPAN` ports that nobody uses now."""
+    while True:
+        base = _FIRST + (next(_bases) - _FIRST) % 5_960
+        if all(_is_free(base + offset) for offset in range(PORT_SPAN)):
+            return base
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
