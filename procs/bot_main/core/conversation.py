@@ -1,0 +1,278 @@
+"""One session as bot_main sees it: the intent, its turns, its memory, and when it was last used. Pure.
+
+Everything that must outlive this process is in its `Record`.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bus.messages import (
+    ChatMessage,
+    Intent,
+    Phase,
+    Request,
+    RequestKind,
+    SessionState,
+    TurnKind,
+    TurnState,
+)
+from procs.bot_main.core.prompts import History, said_by
+from procs.bot_main.core.running import Asked, Outcome, Patience, Running, Traces
+from procs.bot_main.core.turns import Turns
+
+LIVE_PHASES = (Phase.STARTING, Phase.ACTIVE)
+
+MAX_JOINERS = 32
+"""Joins of one session that wait for the sink's word; each is repeated, so an older one may be forgotten."""
+
+JOINER_MS = 2_000
+"""A join without the sink's word is accepted as under way after this: people's tools give up at 3 s."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for every session."""
+
+    max_waiting: int
+    """Prompts that may wait."""
+    history_messages: int
+    """Messages remembered."""
+    patience: Patience
+    start_ms: int
+    """Time in which the sink must have the session active."""
+    idle_ms: int
+    """Time without prompts after which the session ends; 0 = never."""
+    default_user: str
+    """Name of people who give none."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A session as the store keeps it."""
+
+    session: str
+    intent: Intent
+    renewed_ms: int
+    """Wall ms at which this process last stood by the intent."""
+    floor: int
+    issued: int
+    running: Asked | None
+    waiting: tuple[Asked, ...]
+    history: tuple[ChatMessage, ...]
+
+
+def session_id(wall_ms: int, token: str) -> str:
+    """A new id: start time in UTC, so that ids sort, and four hex digits."""
+    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC):%Y%m%d-%H%M%S}-{token}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A turn that is over."""
+
+    turn: int
+    outcome: Outcome
+    elapsed_ms: int = 0
+    """Since it was handed over; 0 if it never was."""
+
+
+def intent_behind(state: SessionState) -> Intent:
+    """The intent that a sink acts on, as far as its session level tells."""
+    return Intent(
+        wanted=True,
+        sink=state.sink,
+        since_ms=state.since_ms,
+        revision=state.revision,
+        guild_id=state.guild_id,
+        voice_channel_id=state.voice_channel_id,
+        prompt_channel_id=state.prompt_channel_id,
+    )
+
+
+class Conversation:
+    """One session.
+
+    Args:
+        session: its id.
+        intent: where Miku should be.
+        now_ms: monotonic ms.
+        record: what an earlier life of this process left of it.
+    """
+
+    def __init__(
+        self, session: str, intent: Intent, terms: Terms, now_ms: int, record: Record | None = None
+    ) -> None:
+        self.session = session
+        self.intent = intent
+        self.phase: Phase | None = None
+        """What the sink says; None while it says nothing."""
+        self.renewed_ms = record.renewed_ms if record else 0
+        self.turns = Turns(
+            intent.since_ms, terms.max_waiting, record.floor if record else 0, record.issued if record else 0
+        )
+        self.history = History(terms.history_messages, record.history if record else ())
+        self._terms = terms
+        self._used_ms = now_ms
+        self._changed_ms = now_ms
+        self._withdrawn_ms = now_ms
+        self._joiners: dict[str, int] = {}
+        self.began = record is not None
+        """Whether it was active once: then it outlives an absence of its sink."""
+        if record:
+            self.turns.resume(record.running, record.waiting, now_ms, terms.patience)
+
+    # --- the session -----------------------------------------------------------------------------
+
+    def sink_says(self, state: SessionState | None, now_ms: int) -> str:
+        """Take in the session level; returns the error code if the wanted session has ended."""
+        phase = state.phase if state else None
+        if phase is not self.phase:
+            self._changed_ms = now_ms
+        if phase is Phase.ACTIVE:
+            self.began = True
+        self.phase = phase
+        if not state or phase is not Phase.IDLE or not self.intent.wanted:
+            return ""
+        # A sink that left because we were away begins anew by itself, now that we are back.
+        is_answer = state.revision >= self.intent.revision and state.reason != "bot_unreachable"
+        return (state.refusal or state.reason or "session_none") if is_answer else ""
+
+    def withdraw(self, now_ms: int) -> None:
+        """Miku should no longer be there."""
+        self.intent = replace(self.intent, wanted=False, revision=self.intent.revision + 1)
+        self._withdrawn_ms = now_ms
+
+    def is_over(self, now_ms: int) -> bool:
+        """Whether it was left, and that was told for long enough to reach a sink that starts late."""
+        told = now_ms - self._withdrawn_ms > self._terms.start_ms
+        return not self.intent.wanted and self.phase in (None, Phase.IDLE) and told
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether the sink still holds it although nobody wants it."""
+        return not self.intent.wanted and self.phase not in (None, Phase.IDLE)
+
+    def is_unused(self, now_ms: int) -> bool:
+        """Whether nobody has asked for so long that the session should end."""
+        limit_ms = self._terms.idle_ms
+        return (
+            self.intent.wanted
+            and limit_ms > 0
+            and not self.turns.n_before
+            and now_ms - self._used_ms >= limit_ms
+        )
+
+    def overdue(self, now_ms: int) -> str:
+        """Error code if the sink has kept people waiting for too long, else empty."""
+        if (
+            not self.intent.wanted
+            or self.phase is Phase.ACTIVE
+            or now_ms - self._changed_ms <= self._terms.start_ms
+        ):
+            return ""
+        return "sink_failed" if self.began else "session_start_timeout"
+
+    def lose_sink(self, now_ms: int) -> Ended | None:
+        """The sink is gone: what it played is lost with it, what waits may still be answered."""
+        if self.turns.running is None:
+            return None
+        self.turns.running.fail(self.intent.sink, "sink_failed")
+        return self.end_turn(Outcome(TurnKind.FAILED, "sink_failed"), now_ms)
+
+    def renew(self, wall_ms: int, every_ms: int) -> None:
+        """Stand by the intent unless that was done within `every_ms`; the clock may have stepped back."""
+        if self.intent.wanted and not 0 <= wall_ms - self.renewed_ms < every_ms:
+            self.renewed_ms = wall_ms
+
+    def join(self, request: str, now_ms: int) -> None:
+        """Somebody wants Miku here, and waits for the sink's word."""
+        self._used_ms = now_ms
+        if request not in self._joiners:
+            self._joiners[request] = now_ms
+        if len(self._joiners) > MAX_JOINERS:
+            del self._joiners[next(iter(self._joiners))]
+
+    def admitted(self, now_ms: int) -> list[str]:
+        """Joins that are answered now: the sink has begun, or has taken its time."""
+        if self.phase in LIVE_PHASES:
+            return self.take_joiners()
+        late = [request for request, since_ms in self._joiners.items() if now_ms - since_ms >= JOINER_MS]
+        for request in late:
+            del self._joiners[request]
+        return late
+
+    def take_joiners(self) -> list[str]:
+        """All joins that wait; they wait no longer."""
+        joiners = list(self._joiners)
+        self._joiners.clear()
+        return joiners
+
+    # --- its turns -------------------------------------------------------------------------------
+
+    def ask(self, request: Request, wall_ms: int, now_ms: int) -> Asked | None:
+        """Accept a prompt; None when too many wait."""
+        self._used_ms = now_ms
+        verbatim = request.kind is RequestKind.SPEAK
+        user = request.user or self._terms.default_user
+        return self.turns.ask(wall_ms, request.id, user, request.text, verbatim)
+
+    def start_turn(self, now_ms: int) -> Running | None:
+        """The prompt to hand over now, if any."""
+        return self.turns.start(now_ms, self._terms.patience) if self.phase is Phase.ACTIVE else None
+
+    def observe(self, traces: Traces, now_ms: int) -> Ended | None:
+        """Take in what the bus shows; returns the running turn if it is over."""
+        playout = traces.playout
+        if playout:
+            in_flight = playout.turn > playout.finished_turn
+            newest = max(playout.turn, playout.finished_turn)
+            self.turns.notice(newest, in_flight=in_flight, now_ms=now_ms, patience=self._terms.patience)
+        running = self.turns.running
+        if running is None:
+            return None
+        running.observe(traces, now_ms)
+        outcome = running.outcome(now_ms)
+        return self.end_turn(outcome, now_ms) if outcome else None
+
+    def fail_turn(self, turn: int, stage: str, code: str) -> None:
+        """A stage gave a turn up; only the running one is of interest."""
+        if self.turns.running and self.turns.running.turn == turn:
+            self.turns.running.fail(stage, code)
+
+    def end_turn(self, outcome: Outcome, now_ms: int) -> Ended:
+        """The running turn is over: what people got of it enters the memory."""
+        running = self.turns.end(outcome)
+        self._used_ms = now_ms
+        asked, received = running.asked, running.received_text(outcome)
+        if received or outcome.kind is not TurnKind.FAILED:
+            said = said_by(asked.user, asked.text) if asked.text and not asked.verbatim else ""
+            self.history.remember(said, received, interrupted=outcome.kind is TurnKind.CUT)
+        return Ended(running.turn, outcome, now_ms - running.started_ms)
+
+    def end_all(self, outcome: Outcome, now_ms: int) -> list[Ended]:
+        """The running turn and all waiting ones are over."""
+        waiting = self.turns.cut()
+        running = [self.end_turn(outcome, now_ms)] if self.turns.running else []
+        return running + [Ended(asked.turn, outcome) for asked in waiting]
+
+    # --- what is published and stored ------------------------------------------------------------
+
+    @property
+    def turn_state(self) -> TurnState:
+        """The level that says which turns are alive."""
+        running = self.turns.running
+        return TurnState(self.turns.floor, running.turn if running else 0)
+
+    def record(self) -> Record:
+        """All that must outlive this process."""
+        turns = self.turns
+        return Record(
+            self.session,
+            self.intent,
+            self.renewed_ms,
+            turns.floor,
+            turns.issued,
+            turns.running.asked if turns.running else None,
+            tuple(turns.waiting),
+            self.history.messages,
+        )

@@ -1,0 +1,293 @@
+"""All sessions at work: follows sinks and stages, drives each session's turns, stores, publishes.
+
+Whatever happens (a request, a level that moved, time that passed) leads to the same two steps for its
+session: `_tend` does what is due now, `_commit` stores and publishes what has changed by it. What is due
+is decided in `core/`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from bus import Bus, LevelView
+from bus.errors import PeerStalled
+from bus.messages import (
+    ChatMessage,
+    Health,
+    Intent,
+    NodeState,
+    Request,
+    RequestAnswer,
+    SessionState,
+    TurnEvent,
+    TurnKind,
+)
+from procs.bot_main.backends.base import Condition, Store
+from procs.bot_main.core.conversation import (
+    LIVE_PHASES,
+    Conversation,
+    Ended,
+    Record,
+    Terms,
+    intent_behind,
+)
+from procs.bot_main.core.prompts import prompt_of
+from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
+
+BEAT_S = 0.1
+"""How often deadlines are looked at: they are seconds, so this much later is nothing."""
+
+RENEW_MS = 10_000
+"""A standing intent is stored again this often, so that its age tells how long nobody stood by it."""
+
+STORED_INTENT_MS = 60_000
+"""A stored intent older than this is not taken up again, unless its sink still holds the session."""
+
+
+class Sessions:
+    """Every session that is wanted, or that its sink has not let go yet.
+
+    Args:
+        system: who Miku is, as the first message to the model.
+        answer: tells the people what became of their request.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: Store,
+        terms: Terms,
+        system: ChatMessage,
+        answer: Callable[[RequestAnswer], None],
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._terms = terms
+        self._system = system
+        self._answer = answer
+        self._conversations: dict[str, Conversation] = {}
+        self._kept: dict[str, Record] = {}
+        self._published: dict[tuple[str, str], object] = {}
+        self._condition = Condition()
+        self._health = bus.follow("report.health.")
+        self._reply = bus.follow("report.reply")
+        self._spoken = bus.follow("report.spoken")
+        self._playout = bus.follow("report.playout.")
+
+    @property
+    def all(self) -> list[Conversation]:
+        """Every session."""
+        return list(self._conversations.values())
+
+    def wanted(self, session: str, sink: str) -> Conversation | None:
+        """The wanted session that is meant: the one named, else the one on the sink."""
+        meant = (
+            c
+            for c in self.all
+            if c.intent.wanted and (c.session == session if session else c.intent.sink == sink)
+        )
+        return next(meant, None)
+
+    async def restore(self) -> None:
+        """Take up the sessions that an earlier life of this process left."""
+        records = await asyncio.to_thread(self._store.load)
+        for record in records:
+            state = self._bus.session(record.session)
+            is_held = state is not None and state.phase in LIVE_PHASES
+            if is_held or self._wall_ms() - record.renewed_ms <= STORED_INTENT_MS:
+                self._take_up(record)
+            else:
+                self._store.forget(record.session)
+        self._bus.report(NodeState.READY)
+        self._tell_condition()
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Begin to follow the others; work on turns runs in the same group."""
+        self._tasks = tasks
+        tasks.create_task(self._follow_sinks())
+        for level in (self._reply, self._spoken, self._playout):
+            tasks.create_task(self._follow_traces(level))
+        tasks.create_task(self._take_failures())
+        tasks.create_task(self._beat())
+
+    def add(self, session: str, intent: Intent, record: Record | None = None) -> Conversation:
+        """A new session, or one that is taken up."""
+        self._bus.log.info("session", session=session, sink=intent.sink, taken_up=record is not None)
+        conversation = Conversation(session, intent, self._terms, self._now_ms(), record)
+        conversation.renew(self._wall_ms(), every_ms=RENEW_MS)
+        self._conversations[session] = conversation
+        self._commit(conversation)
+        return conversation
+
+    def join(self, conversation: Conversation, request: str) -> None:
+        """Somebody wants Miku in this session; answered once its sink has spoken."""
+        conversation.join(request, self._now_ms())
+        self._tend(conversation)
+
+    def ask(self, conversation: Conversation, request: Request) -> Asked | None:
+        """Accept a prompt; None when too many wait."""
+        asked = conversation.ask(request, self._wall_ms(), self._now_ms())
+        self._tend(conversation)
+        return asked
+
+    def end_turns(self, conversation: Conversation, outcome: Outcome) -> None:
+        """End the running turn and all that wait."""
+        now_ms = self._now_ms()
+        just_ended = conversation.observe(self._traces(conversation.session), now_ms)
+        ended = conversation.end_all(outcome, now_ms)
+        self._commit(conversation)
+        self._report_ended(conversation, just_ended, *ended)
+
+    def leave(self, conversation: Conversation, outcome: Outcome) -> None:
+        """End a session; its turns end so, and joins that still wait are refused."""
+        conversation.withdraw(self._now_ms())
+        self.end_turns(conversation, outcome)
+        for request in conversation.take_joiners():
+            code = outcome.code or "session_none"
+            self._answer(RequestAnswer(request, False, conversation.session, code=code))
+        self._bus.log.info("session withdrawn", session=conversation.session, code=outcome.code)
+
+    def renew(self) -> None:
+        """Stand by every intent now."""
+        for conversation in self.all:
+            conversation.renew(self._wall_ms(), every_ms=0)
+            self._commit(conversation)
+
+    # --- what the others say -------------------------------------------------------------------------
+
+    def _take_up(self, record: Record) -> None:
+        self.add(record.session, record.intent, record)
+        prompts = (record.running, *record.waiting) if record.running else record.waiting
+        for n_before, asked in enumerate(prompts):
+            if asked.request:
+                self._answer(RequestAnswer(asked.request, True, record.session, asked.turn, waiting=n_before))
+
+    async def _follow_sinks(self) -> None:
+        async for change in self._bus.follow("control.session.").changes():
+            conversation = self._conversations.get(change.session)
+            if conversation is None and change.new and change.new.phase in LIVE_PHASES:
+                # A sink holds a session that we have no memory of: the sink is right.
+                conversation = self.add(change.session, intent_behind(change.new))
+            if conversation is not None:
+                self._sink_says(conversation, change.new)
+
+    def _sink_says(self, conversation: Conversation, state: SessionState | None) -> None:
+        now_ms = self._now_ms()
+        if code := conversation.sink_says(state, now_ms):
+            self.leave(conversation, Outcome(TurnKind.FAILED, code))
+        elif state is None:
+            self._report_ended(conversation, conversation.lose_sink(now_ms))
+        self._tend(conversation)
+
+    async def _follow_traces(self, level: LevelView[Any]) -> None:
+        async for change in level.changes():
+            if conversation := self._conversations.get(change.session):
+                self._tend(conversation)
+
+    async def _take_failures(self) -> None:
+        async for received in self._bus.events("report.turn."):
+            event: TurnEvent = received.message
+            conversation = self._conversations.get(received.session)
+            if conversation and event.kind is TurnKind.FAILED:
+                conversation.fail_turn(received.turn, received.header.src, event.code)
+                self._tend(conversation)
+
+    def _traces(self, session: str) -> Traces:
+        model: Health | None = self._health.get(src=MODEL)
+        voice: Health | None = self._health.get(src=VOICE)
+        return Traces(
+            self._reply.get(session),
+            self._spoken.get(session),
+            self._playout.get(session),
+            loading=any(health and health.state is NodeState.LOADING for health in (model, voice)),
+            model_pid=model.pid if model else 0,
+            voice_pid=voice.pid if voice else 0,
+        )
+
+    # --- what is due ---------------------------------------------------------------------------------
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            for conversation in self.all:
+                self._look(conversation)
+
+    def _look(self, conversation: Conversation) -> None:
+        """What is due because time has passed."""
+        now_ms = self._now_ms()
+        if conversation.is_over(now_ms):
+            self._forget(conversation)
+            return
+        if code := conversation.overdue(now_ms):
+            end = self.end_turns if conversation.began else self.leave
+            end(conversation, Outcome(TurnKind.FAILED, code))
+        elif conversation.is_unused(now_ms):
+            self.leave(conversation, Outcome(TurnKind.CUT))
+        conversation.renew(self._wall_ms(), every_ms=RENEW_MS)
+        self._tend(conversation)
+
+    def _tend(self, conversation: Conversation) -> None:
+        """What is due because something has changed."""
+        now_ms = self._now_ms()
+        ended = conversation.observe(self._traces(conversation.session), now_ms)
+        started = conversation.start_turn(now_ms)
+        self._commit(conversation)
+        self._report_ended(conversation, ended)
+        if started:
+            self._tasks.create_task(self._hand_over(conversation, started))
+        for request in conversation.admitted(now_ms):
+            self._answer(RequestAnswer(request, True, conversation.session))
+
+    async def _hand_over(self, conversation: Conversation, running: Running) -> None:
+        session, turn = conversation.session, running.turn
+        try:
+            prompt = prompt_of(running.asked, self._system, conversation.history)
+            await self._bus.push("flow.prompt", prompt, session, turn)
+        except PeerStalled:
+            conversation.fail_turn(turn, HAND_OVER, "peer_stalled")
+            self._tend(conversation)
+        else:
+            self._bus.emit("report.turn.bot_main", TurnEvent(TurnKind.ACCEPTED), session, turn)
+
+    def _report_ended(self, conversation: Conversation, *turns: Ended | None) -> None:
+        for ended in filter(None, turns):
+            kind, code = ended.outcome.kind, ended.outcome.code
+            event = TurnEvent(kind, ended.elapsed_ms, code)
+            self._bus.emit("report.turn.bot_main", event, conversation.session, ended.turn)
+            self._bus.log.info("turn", session=conversation.session, turn=ended.turn, ended=kind, code=code)
+
+    # --- what is stored and published ----------------------------------------------------------------
+
+    def _commit(self, conversation: Conversation) -> None:
+        """Store what changed, then publish it: nobody sees what a restart would not know."""
+        session, record = conversation.session, conversation.record()
+        if record != self._kept.get(session):
+            self._kept[session] = record
+            self._store.save(record)
+            self._tell_condition()
+        for topic, level in (("control.turn", conversation.turn_state), ("control.intent", record.intent)):
+            if level != self._published.get((topic, session)):
+                self._published[topic, session] = level
+                self._bus.set_state(topic, level, session)
+
+    def _forget(self, conversation: Conversation) -> None:
+        session = conversation.session
+        for topic in ("control.turn", "control.intent"):
+            self._bus.clear_state(topic, session)
+            self._published.pop((topic, session), None)
+        del self._conversations[session], self._kept[session]
+        self._store.forget(session)
+
+    def _tell_condition(self) -> None:
+        """A store in trouble takes nothing from the session, so this node stays ready, and says it."""
+        condition = self._store.condition
+        if condition != self._condition:
+            self._condition = condition
+            self._bus.log.warning("store", code=condition.code, detail=condition.detail)
+            self._bus.report(NodeState.READY, condition.code, condition.detail)
+
+    def _now_ms(self) -> int:
+        return self._bus.clock.mono_ns() // 1_000_000
+
+    def _wall_ms(self) -> int:
+        return self._bus.clock.wall_ns() // 1_000_000
