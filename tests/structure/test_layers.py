@@ -48,11 +48,12 @@ def rule(path: Path) -> Rule | None:  # noqa: PLR0911 - a table in the form of a
         case ("procs", node, "backends", *_):
             own = (f"procs.{node}.core", f"procs.{node}.backends", *PURE_BUS)
             return Rule(True, frozenset(FOREIGN.get(node, ())), own)
-        case ("procs", node, "app"):
-            own = (f"procs.{node}.core", f"procs.{node}.backends.base", f"procs.{node}.config")
-            return Rule(True, frozenset(), (*own, "bus"))
-        case ("procs", node, *_):
+        case ("procs", node, "__main__"):
             return Rule(True, frozenset(), (f"procs.{node}", "bus"))
+        case ("procs", node, *_):  # app.py and what it is split into: backends by their protocol only
+            shells = [p.stem for p in path.parent.glob("*.py") if p.stem != "__main__"]
+            own = ("core", "backends.base", *shells)
+            return Rule(True, frozenset(), (*(f"procs.{node}.{room}" for room in own), "bus"))
     return None
 
 
