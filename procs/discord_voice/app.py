@@ -12,7 +12,7 @@ from functools import partial
 from bus import Bus
 from bus.errors import BackendError
 from bus.interface import LevelView
-from bus.messages import Health, Intent, NodeState, Phase, PlayoutState, SessionState, TurnEvent, TurnKind
+from bus.messages import Health, Intent, NodeState, Phase, PlayoutState, SessionState, TurnEvent
 from procs.discord_voice.backends.base import Lost, Moved, Recorded, Source, Trouble, VoiceBackend, VoiceEvent
 from procs.discord_voice.core.pacing import PaceMeter
 from procs.discord_voice.core.playout import Counters, Playout
@@ -39,8 +39,6 @@ FADE_S = 0.04
 
 EVERY_TURN = 2**63 - 1
 """A floor above all turns."""
-
-_ENDINGS = {TurnKind.DONE, TurnKind.CUT, TurnKind.FAILED}
 
 
 class Seat:
@@ -153,7 +151,7 @@ class VoiceNode:
             self._bus.emit(f"report.turn.{SINK}", event, seat.id, reached.turn)
         if seat.session.phase is Phase.ACTIVE and (turn := seat.source.start()):
             self._backend.play(seat.id, turn, seat.source)
-        if any(reached.kind in _ENDINGS for reached in milestones):
+        if milestones:
             self._tell_playout(seat)
         if seat.session.phase is Phase.STOPPING:
             self._reconcile()
@@ -206,6 +204,7 @@ class VoiceNode:
             self._tell_session(seat, now_ms)
             if rows:
                 self._advance(seat)
+                self._tell_playout(seat)
             if seat.session.is_over(now_ms):
                 self._seats.pop(seat.id, None)
 

@@ -73,7 +73,7 @@ class Recorder:
         self._on_written = on_written
         self._on_trouble = on_trouble
         self._opened: deque[Recording] = deque()
-        self._writing: set[Recording] = set()
+        self._writing: list[Recording] = []
         self._awake = threading.Event()
         self._closed = False
         self._trouble = ""
@@ -96,21 +96,30 @@ class Recorder:
             self._awake.wait(WRITE_PERIOD_S if self._writing else None)
             self._awake.clear()
             self._write_all()
-        for recording in (*self._opened, *self._writing):
+        self._take_new()
+        for recording in self._writing:
             recording.closed = True
         self._write_all()
 
-    def _write_all(self) -> None:
+    def _take_new(self) -> None:
         while self._opened:
-            self._writing.add(self._opened.popleft())
-        for recording in list(self._writing):
-            is_last = recording.closed  # asked first: what is appended before the closing is written below
-            try:
-                self._write(recording)
-                if is_last:
-                    self._finish(recording)
-            except OSError as error:
-                self._give_up(recording, error.strerror or type(error).__name__)
+            self._writing.append(self._opened.popleft())
+
+    def _write_all(self) -> None:
+        self._take_new()
+        self._writing = [recording for recording in self._writing if self._goes_on(recording)]
+
+    def _goes_on(self, recording: Recording) -> bool:
+        """Write what waits; False once the recording is over."""
+        is_last = recording.closed  # asked first: what is appended before the closing is written below
+        try:
+            self._write(recording)
+            if is_last:
+                self._finish(recording)
+        except OSError as error:
+            self._give_up(recording, error.strerror or type(error).__name__)
+            return False
+        return not is_last
 
     def _write(self, recording: Recording) -> None:
         """Append what waits, then say in the header how much there is: in this order a cut file is valid.
@@ -136,15 +145,13 @@ class Recorder:
         self._tell_trouble("")
 
     def _finish(self, recording: Recording) -> None:
-        self._writing.discard(recording)
         if recording.stream is not None:
             recording.stream.close()
             self._on_written(recording)
-            self._prune()
+            self._prune(recording)
 
     def _give_up(self, recording: Recording, reason: str) -> None:
         """Keep what is in the file; drop the rest of this recording."""
-        self._writing.discard(recording)
         if recording.stream is not None:
             with suppress(OSError):  # closing tries to write again; that it can't is what brought us here
                 recording.stream.close()
@@ -155,9 +162,9 @@ class Recorder:
             self._trouble = reason
             self._on_trouble(reason)
 
-    def _prune(self) -> None:
+    def _prune(self, written: Recording) -> None:
         """Delete the oldest files beyond those kept; never one that is being written."""
-        busy = {recording.name for recording in (*self._writing, *self._opened)}
+        busy = {recording.name for recording in self._writing if recording is not written}
         kept = [
             (int(match[1]), path)
             for path in self._folder.iterdir()
@@ -173,9 +180,15 @@ def _taken(frames: deque[bytes]) -> list[bytes]:
 
 
 def _opened(folder: Path, name: str) -> tuple[BufferedRandom, int]:
-    """The file of a turn and the bytes of whole samples in it: a reborn sink continues what it finds."""
+    """The file of a turn and the bytes of whole frames in it: a reborn sink continues what it finds.
+
+    Raises:
+        OSError: it can't be opened.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name
     stream = path.open("r+b" if path.exists() else "w+b")
     found_bytes = max(0, path.stat().st_size - HEADER_BYTES)
-    return stream, found_bytes - found_bytes % FRAME_BYTES
+    data_bytes = found_bytes - found_bytes % FRAME_BYTES
+    stream.write(header(data_bytes))
+    return stream, data_bytes
