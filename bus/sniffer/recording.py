@@ -7,13 +7,12 @@ Source: MCAP specification, version 0.
 """
 
 import json
-import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from mcap.exceptions import EndOfFile, McapError
+from mcap.exceptions import EndOfFile
 from mcap.reader import make_reader
 from mcap.records import Channel, Chunk, Footer, McapRecord, Message, Metadata
 from mcap.stream_reader import StreamReader, breakup_chunk
@@ -180,12 +179,13 @@ class Recording:
 
     def _indexed_topics(self) -> dict[int, str]:
         """Topics as the index repeats them, for channels whose own record is in a damaged chunk."""
-        try:
-            with self.file.open("rb") as stream:
+        with self.file.open("rb") as stream:
+            try:
                 summary = make_reader(stream).get_summary()
-        # Reading a foreign file: without a usable index, the channels' own records must do.
-        except (McapError, ValueError, struct.error):
-            return {}
+            # Reading a foreign file: without a usable index, which is noted later, the channels' own
+            # records must do.
+            except Exception:
+                return {}
         return {number: channel.topic for number, channel in summary.channels.items()} if summary else {}
 
     def _records(self) -> Iterator[McapRecord]:
