@@ -1,0 +1,220 @@
+"""One turn's way from tokens to frames. Only connects: what is said is `core/script.py`, how it sounds
+`core/track.py`, how far ahead `core/window.py`, which word when `core/marks.py`."""
+
+import asyncio
+import traceback
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+
+from bus import Bus
+from bus.audio import FRAME_MS, frames_of_ms
+from bus.errors import BackendError, PeerStalled
+from bus.messages import AudioFrame, SessionState, Token, TurnEvent, TurnKind
+from procs.tts_bridge.backends.base import TtsBackend
+from procs.tts_bridge.config import TtsSettings
+from procs.tts_bridge.core.chunk import Chunk
+from procs.tts_bridge.core.marks import Marks, SpeakingRate
+from procs.tts_bridge.core.sentences import Piece, Sentences
+from procs.tts_bridge.core.straight import Straight
+from procs.tts_bridge.core.track import MakeResampler, Track
+from procs.tts_bridge.core.window import Window
+from procs.tts_bridge.pieces import Pieces
+from procs.tts_bridge.readiness import Readiness
+
+PLAYOUT_PATIENCE_S = 10.0
+"""A sink that plays nothing for this long while its window is full has failed."""
+
+PLAYOUT_PERIOD_S = 0.1
+"""Sinks report this often while they play, so a full window is looked at as often."""
+
+SPOKEN_PERIOD_MS = 1_000
+"""Within a long piece the marks are published once per so much sound, besides at its end."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What all turns share."""
+
+    backend: TtsBackend
+    settings: TtsSettings
+    make_resampler: MakeResampler
+    readiness: Readiness
+    rate: SpeakingRate
+
+
+class Turn:
+    """Speaks one reply.
+
+    Args:
+        voice: what speaks.
+        first: the first token that arrived.
+    """
+
+    def __init__(self, bus: Bus, voice: Voice, session: str, turn: int, first: Token) -> None:
+        self.turn = turn
+        self._session = session
+        self._bus = bus
+        self._voice = voice
+        self._started_ns = bus.clock.mono_ns()
+        self._from_the_start = first.index == 0
+        self._pieces = Pieces(
+            bus.clock, Straight() if voice.backend.straight else Sentences(), self._piece_taken
+        )
+        self._sentence_ends: set[int] = set()
+        self._n_pieces = 0
+        self._owes_sound = False
+        self._track = Track(voice.make_resampler, voice.settings.sentence_pause_ms)
+        self._marks = Marks(voice.rate)
+        self._published_ms = 0
+        self._window = Window(turn, voice.settings.window_ms)
+        self._playout = bus.follow("report.playout.")
+        self._topic = ""
+        self._index = 0
+        self._piece = 0
+        self.put(first)
+
+    def put(self, token: Token) -> None:
+        """A token of the reply arrived."""
+        if not self._pieces.put(token):
+            self._bus.log.warning("token dropped: too many wait", session=self._session, turn=self.turn)
+
+    def end_text(self) -> None:
+        """The next turn's tokens are coming: of this one no more will."""
+        self._pieces.end()
+
+    async def run(self, previous: "asyncio.Task[None] | None") -> None:
+        """Speak behind the session's previous turn, until all is said or the turn dies."""
+        self._event(TurnKind.RECEIVED)
+        async with self._bus.turn_scope(self._session, self.turn) as scope:
+            if previous is not None:
+                await asyncio.wait([previous])
+            state = self._bus.session(self._session)
+            if state is not None:
+                await self._report(state)
+        if scope.cancelled:
+            self._event(TurnKind.CUT)
+            if self._bus.session(self._session) is not None:
+                self._publish(complete=False)
+
+    async def _report(self, state: SessionState) -> None:
+        """Do the work of the turn and say what became of it."""
+        self._topic = f"flow.audio.{state.sink}"
+        try:
+            await self._speak()
+        except BackendError as error:
+            self._voice.readiness.doubt()
+            await self._fail(error.code, error.detail)
+        except PeerStalled as error:
+            self._event(TurnKind.FAILED, "peer_stalled", str(error))
+        except Exception as error:  # the work of one turn: a mistake of ours must not end the others
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            detail = f"{type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}"
+            self._bus.log.error("turn failed", session=self._session, turn=self.turn, detail=detail)
+            await self._fail("tts_failed", detail)
+        else:
+            self._publish(complete=True)
+            self._event(TurnKind.DONE)
+
+    async def _speak(self) -> None:
+        if not self._from_the_start:
+            raise self._cut_in()
+        await self._voice.readiness.settled()
+        async with aclosing(self._voice.backend.speak(self._pieces)) as chunks:
+            async for chunk in chunks:
+                await self._sound(chunk)
+        if self._owes_sound and not self._track.n_samples:
+            raise BackendError("tts_failed", "the voice made no sound")
+        await self._finish()
+
+    def _cut_in(self) -> BackendError:
+        """This process was restarted in the middle of a reply: its text has no beginning any more. The sink
+        gets an end behind what it has."""
+        playout = self._playout.get(self._session)
+        if playout is not None and playout.turn == self.turn:
+            self._index = frames_of_ms(playout.played_ms + playout.buffered_ms)
+        return BackendError("tts_failed", "restarted in the middle of a reply")
+
+    async def _sound(self, chunk: Chunk) -> None:
+        start_ms = self._track.duration_ms
+        self._piece = chunk.piece
+        for frames in self._track.feed(chunk):
+            await self._send(frames)
+        self._marks.sound(chunk, start_ms, self._track.duration_ms)
+        if chunk.last:
+            await self._send(self._between())
+        if chunk.last or self._track.duration_ms - self._published_ms >= SPOKEN_PERIOD_MS:
+            self._publish(complete=False)
+
+    def _between(self) -> list[bytes]:
+        """What follows the piece that has just ended: a pause, the next piece at once, or nothing soon."""
+        next_is_known = self._pieces.is_next_known()
+        if self._pieces.exhausted:
+            return []
+        if self._piece in self._sentence_ends:
+            return self._track.pause()
+        return [] if next_is_known else self._track.pad()
+
+    async def _send(self, frames: list[bytes]) -> None:
+        for pcm in frames:
+            await self._push(pcm)
+        await asyncio.sleep(0)  # a batch is done: other turns' first frames come before this one's next
+
+    async def _push(self, pcm: bytes, *, final: bool = False) -> None:
+        sent_ms = self._index * FRAME_MS
+        if pcm and self._window.room_ms(sent_ms) < FRAME_MS:
+            await self._wait_for_room(sent_ms)
+        frame = AudioFrame(self._index, self._piece, pcm, final)
+        await self._bus.push(self._topic, frame, self._session, self.turn)
+        self._index += 1
+        if self._index == 1:
+            self._event(TurnKind.FIRST_AUDIO)
+
+    async def _wait_for_room(self, sent_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(PLAYOUT_PATIENCE_S) as patience:
+                while True:
+                    if self._window.report(self._playout.get(self._session), sent_ms):
+                        patience.reschedule(loop.time() + PLAYOUT_PATIENCE_S)
+                    if self._window.room_ms(sent_ms) >= FRAME_MS:
+                        return
+                    await asyncio.sleep(PLAYOUT_PERIOD_S)
+        except TimeoutError:
+            detail = f"{self._topic}: nothing was played for {PLAYOUT_PATIENCE_S:g} s"
+            raise PeerStalled(detail) from None
+
+    async def _finish(self) -> None:
+        """The last frames, the very last one final; with nothing left, a final message without sound."""
+        *frames, last = self._track.finish() or [b""]
+        await self._send(frames)
+        await self._push(last, final=True)
+
+    async def _fail(self, code: str, detail: str) -> None:
+        """Say so, and let the sink end what it has."""
+        self._event(TurnKind.FAILED, code, detail)
+        self._publish(complete=False)
+        with suppress(PeerStalled):  # the turn has failed already, and has said why
+            await self._finish()
+
+    def _piece_taken(self, piece: Piece) -> None:
+        if not self._n_pieces:
+            self._event(TurnKind.FIRST_PIECE)
+        self._n_pieces += 1
+        self._owes_sound |= any(char.isalnum() for char in piece.text)
+        self._marks.text(piece)
+        if piece.ends_sentence:
+            self._sentence_ends.add(piece.index)
+
+    def _publish(self, *, complete: bool) -> None:
+        self._published_ms = self._track.duration_ms
+        state = self._marks.state(self.turn, self._published_ms, complete=complete)
+        self._bus.set_state("report.spoken", state, self._session, self.turn)
+
+    def _event(self, kind: TurnKind, code: str = "", detail: str = "") -> None:
+        elapsed_ms = (self._bus.clock.mono_ns() - self._started_ns) / 1e6
+        self._bus.emit(
+            f"report.turn.{self._bus.name}",
+            TurnEvent(kind, elapsed_ms, code, detail),
+            self._session,
+            self.turn,
+        )
