@@ -126,7 +126,7 @@ class SqliteStore:
             if record.session not in self._unsaved:
                 self._records.setdefault(record.session, record)
         if len(records) < len(rows):
-            self._tell(f"{len(rows) - len(records)} sessions in {self._path.name} can't be read: left out")
+            self._tell(f"sessions left out of {self._path.name}, unreadable: {len(rows) - len(records)}")
 
     def _set_aside(self) -> None:
         """Rename the damaged file and its companions; all that is known goes into the new one."""

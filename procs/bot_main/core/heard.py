@@ -57,5 +57,5 @@ def _word_end(text: str, offset: int, mark: Mark) -> int:
 
 
 def _joined(character: str) -> bool:
-    """Whether a character is part of a word that is written in one piece."""
-    return ord(character) < FIRST_UNSPACED and (character.isalnum() or character in "'’-")
+    """Whether a character is part of a word, or of the punctuation that clings to one."""
+    return ord(character) < FIRST_UNSPACED and not character.isspace()
