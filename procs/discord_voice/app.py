@@ -222,9 +222,9 @@ class VoiceNode:
         self._bus.log.info("session moves", session=seat.id, phase=row.next, because=row.event)
         if row.event is Event.START:
             seat.source = self._new_source(seat.id)
-            turns = self._turns.get(seat.id)
-            seat.source.purge(turns.floor if turns else 0)
         if row.event in (Event.START, Event.CHANGE):
+            turns = self._turns.get(seat.id)
+            seat.source.purge(max(seat.session.intent.since_ms, turns.floor if turns else 0))
             self._connect(seat)
         if row.next in (Phase.STOPPING, Phase.IDLE):
             seat.source.purge(EVERY_TURN)

@@ -6,6 +6,7 @@ by gaps of 16 instead of 20 ms, never by a burst, which would overrun the listen
 """
 
 from array import array
+from operator import add
 
 from bus.audio import FRAME_NS
 
@@ -97,13 +98,13 @@ class PaceMeter:
         return self._deficit + self._behind
 
     def gap_ms(self, share: float) -> float:
-        """The gap that `share` (0 to 1) of all gaps do not exceed; 0 before the second frame."""
+        """The gap that `share` (0 to 1) of all gaps do not exceed, to 0.1 ms; 0 before the second frame."""
         n_wanted = share * sum(self._gaps)
         n_seen = 0
         for index, count in enumerate(self._gaps):
             n_seen += count
             if count and n_seen >= n_wanted:
-                return (index + 1) * self.BIN_NS / 1e6
+                return min((index + 1) * self.BIN_NS, self.longest_gap_ns) / 1e6
         return 0.0
 
     def add(self, other: "PaceMeter") -> None:
@@ -113,8 +114,7 @@ class PaceMeter:
         self.bursts += other.bursts
         self.longest_gap_ns = max(self.longest_gap_ns, other.longest_gap_ns)
         self._deficit += other.deficit
-        for index, count in enumerate(other._gaps):
-            self._gaps[index] += count
+        self._gaps = array("L", map(add, self._gaps, other._gaps))
 
     def facts(self) -> dict[str, str]:
         """The figures for health: what `bench` and an operator read."""

@@ -10,20 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bus.messages import Health, Intent, NodeState, Phase, SessionState
-
-MASTER = "bot_main"
-"""Writes the intent; it must be alive for a session to start, and silent for long for one to end."""
-
-_WORKING = frozenset({NodeState.READY, NodeState.LOADING})
-_UP = frozenset(NodeState) - {NodeState.STOPPING}
-
-PEERS: Mapping[str, frozenset[NodeState]] = {
-    MASTER: _UP,  # degraded, it may have lost Discord, but it has asked for this session
-    "llm_streamer": _WORKING,
-    "tts_bridge": _WORKING,
-}
-"""Nodes a session needs, and the states in which each will do."""
+from bus.messages import Health, Intent, Phase, SessionState
+from procs.discord_voice.core.peers import MASTER, peers_applied, peers_ready
 
 PEER_PATIENCE_MS = 3_000
 """A start waits so long for a missing peer: one lease; a process that is only restarting is back by then."""
@@ -113,8 +101,8 @@ class World:
 class Session:
     """One session as its sink holds it."""
 
-    def __init__(self, name: str, rules: Rules, now_ms: int) -> None:
-        self.id = name
+    def __init__(self, session_id: str, rules: Rules, now_ms: int) -> None:
+        self.id = session_id
         self.phase = Phase.IDLE
         self._rules = rules
         self._entered_ms = now_ms
@@ -273,16 +261,6 @@ class Session:
 def is_wanted(intent: Intent, rules: Rules) -> bool:
     """Whether an intent says that she should be in our sink."""
     return intent.wanted and intent.sink == rules.sink
-
-
-def peers_ready(health: Mapping[str, Health]) -> bool:
-    """Whether every node that a session needs can work."""
-    return all(peer in health and health[peer].state in states for peer, states in PEERS.items())
-
-
-def peers_applied(health: Mapping[str, Health], session: str) -> bool:
-    """Whether every node that a session needs says that it has applied it."""
-    return all(peer in health and session in health[peer].applied for peer in PEERS)
 
 
 _WHEN: Mapping[Event, Callable[[Session, World, int], bool]] = {

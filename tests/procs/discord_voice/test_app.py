@@ -9,7 +9,8 @@ from bus.messages import Health, Intent, NodeState, Phase, TurnKind, TurnState
 from bus.testing import MemoryNode
 from procs.discord_voice.app import VoiceNode
 from procs.discord_voice.backends.base import Lost, Moved, Recorded, Trouble
-from procs.discord_voice.core.session import PEERS, Rules
+from procs.discord_voice.core.peers import PEERS
+from procs.discord_voice.core.session import Rules
 from tests.procs.discord_voice.sound import end, frame, last_sample
 from tests.waiting import until
 
