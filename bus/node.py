@@ -8,6 +8,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ from bus import codec, wire
 from bus.clock import Clock
 from bus.core import Receiver, check_message, matches
 from bus.errors import NotTheWriter
-from bus.header import Header, Stamper
+from bus.header import PROTOCOL, Header, Stamper
 from bus.inbox import Inbox
 from bus.interface import LevelView, Log, Received, Scope
 from bus.keys import KeyRing
@@ -28,6 +29,18 @@ TICK_S = 0.2
 
 SYNC_PATIENCE_S = 2.0
 """After this long without word from the control writers, there is no session."""
+
+
+@dataclass(slots=True)
+class OwnLevel:
+    """A level this node writes, as it is sent again and again."""
+
+    row: Topic
+    message: object
+    body: bytes
+    session: str
+    turn: int
+    sent_ns: int = 0
 
 
 class Node:
@@ -57,8 +70,7 @@ class Node:
         self._transport = transport
         self._stamper = Stamper(name, clock)
         self._receiver = Receiver(name, clock, reads)
-        self._levels: dict[tuple[str, str], tuple[Topic, bytes, int]] = {}
-        self._sent_ns: dict[tuple[str, str], int] = {}
+        self._levels: dict[tuple[str, str], OwnLevel] = {}
         self._started_ns = clock.mono_ns()
         self._health = Health(NodeState.STARTING, os.getpid())
         self._lag_ms = 0
@@ -189,20 +201,22 @@ class Node:
 
     def _repeat(self) -> None:
         now_ns = self.clock.mono_ns()
-        for key, (row, _, _) in list(self._levels.items()):
-            if now_ns - self._sent_ns[key] >= row.period_ms * 1_000_000:
-                self._send_level(key)
+        for level in list(self._levels.values()):
+            if now_ns - level.sent_ns >= level.row.period_ms * 1_000_000:
+                self._send_level(level)
 
     def _resend(self, prefix: str) -> None:
         """A newcomer gets the present levels at once, control before health: see `_synchronise`."""
-        for key in sorted(self._levels):
-            if key[0].startswith(prefix):
-                self._send_level(key)
+        for (name, _), level in sorted(self._levels.items(), key=lambda item: item[0]):
+            if name.startswith(prefix):
+                self._send_level(level)
 
-    def _send_level(self, key: tuple[str, str]) -> None:
-        row, body, turn = self._levels[key]
-        self._sent_ns[key] = self.clock.mono_ns()
-        self._publish(row, body, key[1], turn)
+    def _send_level(self, level: "OwnLevel") -> None:
+        """Send it, freshly stamped; a writer lives by its own control levels too, and renews them."""
+        level.sent_ns = self.clock.mono_ns()
+        self._publish(level.row, level.body, level.session, level.turn)
+        if level.row.name.startswith("control."):
+            self._observe_own(level)
 
     def _publish(self, row: Topic, body: bytes, session: str, turn: int) -> None:
         assert self._publisher is not None
@@ -220,18 +234,16 @@ class Node:
 
     def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
         row = self._row(topic, message)
-        key = (topic, session)
-        self._levels[key] = (row, codec.encode(message), turn)
-        self._send_level(key)
-        if topic.startswith("control."):
-            self._observe_own(row, message, session, turn)
+        level = OwnLevel(row, message, codec.encode(message), session, turn)
+        self._levels[topic, session] = level
+        self._send_level(level)
 
-    def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
-        """A writer lives by its own control levels too; nobody sends them back to it."""
-        now_ns = self.clock.mono_ns()
-        header = Header(1, self.name, self._stamper.boot, now_ns, session, turn, now_ns, self.clock.wall_ns())
+    def _observe_own(self, level: "OwnLevel") -> None:
+        now_ns, wall_ns = self.clock.mono_ns(), self.clock.wall_ns()
+        boot = self._stamper.boot
+        header = Header(PROTOCOL, self.name, boot, now_ns, level.session, level.turn, now_ns, wall_ns)
         before = self._receiver.applied()
-        self._receiver.observe(row, header, message)
+        self._receiver.observe(level.row, header, level.message)
         if self._receiver.applied() != before:
             self._beat()
 

@@ -12,7 +12,7 @@ from bus.header import PROTOCOL, Header
 from bus.inbox import Inbox
 from bus.interface import Received, Scope
 from bus.messages import Health, NodeState, SessionState
-from bus.topics import Pattern, topic
+from bus.topics import Pattern, Topic, topic
 
 
 class FakeClock:
@@ -103,17 +103,23 @@ class MemoryNode:
         self._receiver.tick()
 
     def tick(self) -> None:
-        """What the runtime does as time passes: leases are looked at."""
+        """What the runtime does as time passes: own levels are renewed, leases are looked at."""
+        for (name, session), message in self.states.items():
+            self._observe_own(topic(name), message, session, 0)
         self._receiver.tick()
 
-    def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
-        row = self._writable(topic, message)
-        self.states[(topic, session)] = message
-        if topic.startswith("control."):
+    def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
+        """A writer lives by its own control levels too."""
+        if row.name.startswith("control."):
             self._seq += 1
             now_ns = self.clock.mono_ns()
             header = Header(PROTOCOL, self.name, 1, self._seq, session, turn, now_ns, self.clock.wall_ns())
             self._receiver.observe(row, header, message)
+
+    def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        row = self._writable(topic, message)
+        self.states[(topic, session)] = message
+        self._observe_own(row, message, session, turn)
 
     def clear_state(self, topic: str, session: str = "") -> None:
         self.states.pop((topic, session), None)

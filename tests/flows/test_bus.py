@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ from bus.messages import (
 )
 from bus.node import Node
 from bus.sockets import tap
+from bus.topics import TOPICS, topic
 from tests.flows.network import SESSION, Network, floor, live_session
 from tests.waiting import until
 
@@ -227,6 +229,16 @@ async def test_events_and_requests_pass_and_any_number_of_tools_may_ask(network)
     await cli.push("flow.request", Request("second", RequestKind.STOP), "", 0)
     assert (await asyncio.wait_for(anext(requests), 5)).message.id == "second"
     listening.cancel()
+
+
+async def test_a_writer_renews_its_own_control_levels_for_itself(network, monkeypatch):
+    monkeypatch.setattr("bus.node.TICK_S", 0.02)
+    row = replace(topic("control.session.discord_voice"), period_ms=50, lease_ms=200)
+    monkeypatch.setitem(TOPICS, row.name, row)
+    (sink,) = await network.start("discord_voice")
+    live_session(sink)
+    await asyncio.sleep(0.5)
+    assert sink.is_live(SESSION, TURN)
 
 
 async def test_an_event_reaches_who_listens(network):
