@@ -92,6 +92,9 @@ class Streamer:
         """Answer one prompt; whatever goes wrong ends with it."""
         answer = Answer(self._bus, received)
         answer.report(TurnKind.RECEIVED)
+        if not self._bus.is_live(received.session, received.turn):
+            answer.cut()  # it died while it waited
+            return
         try:
             async with self._bus.turn_scope(received.session, received.turn) as scope:
                 await self._answer(received.message, answer)
@@ -100,7 +103,7 @@ class Streamer:
                 self._wait(Waiting(error.code, error.detail))
             await answer.fail(error.code, error.detail)
         except PeerStalled:
-            answer.report(TurnKind.FAILED, "peer_stalled", "nobody takes tokens")
+            await answer.fail("peer_stalled", "nobody takes tokens")
         except Exception as error:  # the work of one turn
             self._bus.log.error("turn failed", turn=received.turn, kind=type(error).__name__)
             await answer.fail("llm_failed", f"mistake of ours: {type(error).__name__}")
@@ -128,7 +131,7 @@ class Streamer:
                         continue
                     if item.index == 0:
                         silence.cancel()
-                        self._set_status(ServerStatus(NodeState.READY, model=self._status.model))
+                        self._heard()
                     await answer.push(item)
         finally:
             silence.cancel()
@@ -150,6 +153,10 @@ class Streamer:
                 async with asyncio.timeout(pause_s):
                     await self._look_now.wait()
             self._look_now.clear()
+
+    def _heard(self) -> None:
+        if self._status.state is not NodeState.READY:
+            self._set_status(ServerStatus(NodeState.READY, detail="it speaks", model=self._status.model))
 
     def _wait(self, waiting: Waiting) -> None:
         status = replace(self._status, state=state_of(waiting.code), code=waiting.code, detail=waiting.detail)
@@ -187,6 +194,7 @@ class Answer:
         self._timer: asyncio.TimerHandle | None = None
         """Runs while the level must not be published again yet."""
         self._is_outdated = False
+        self._is_over = False
 
     async def push(self, token: Token) -> None:
         """Send a token on.
@@ -200,6 +208,7 @@ class Answer:
         if self._n_tokens == 1:
             self.report(TurnKind.FIRST_TOKEN)
         if token.final:
+            self._is_over = True
             self._publish(token.finish_reason)
             self.report(TurnKind.DONE)
         else:
@@ -215,6 +224,8 @@ class Answer:
 
     def cut(self) -> None:
         """The turn has died: nothing more is sent, but what was said is known."""
+        if self._is_over:
+            return
         self.report(TurnKind.CUT)
         if self._pieces and not is_over(self._bus.session(self._session)):
             self._publish("cut")

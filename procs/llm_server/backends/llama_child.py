@@ -48,7 +48,6 @@ def _serve(orders: dict[str, Any]) -> Any:
     params.api_keys = [orders["api_key"]]
     params.n_parallel = orders["slots"]
     params.n_ctx = orders["context_tokens"]
-    params.kv_unified = orders["is_context_shared"]
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = orders["threads"]
     params.n_gpu_layers = orders["gpu_layers"]
     params.cache_ram_mib = 0  # the slots remember their conversations; a second cache would take 8 GiB

@@ -13,8 +13,11 @@ from procs.llm_server.core import demo_brain
 
 CHILD = "procs.llm_server.backends.llama_child"
 
+COMPLAINTS = 20
+"""Complaints of one start that are kept."""
+
 COMPLAINT_CHARS = 200
-"""As much of its words as goes into a detail."""
+"""As much of one as goes into a detail."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class LlamaServer:
         self._api_key = api_key
         self._resources = resources
         self._process: asyncio.subprocess.Process | None = None
+        self._complaints: list[str] = []
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None when there is none."""
+        return self._process.pid if self._process else None
 
     async def start(self, model: Model) -> None:
         """See `ModelServer.start`."""
@@ -58,11 +67,10 @@ class LlamaServer:
         )
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(self._orders(model)).encode() + b"\n")
-        complaint = await self._complaint()
-        if complaint is not None:
+        if not await self._serves():
             returncode = await self._process.wait()
             self._process = None
-            raise self._failure(model, complaint or f"llama.cpp ended with {returncode}")
+            raise self._failure(model, returncode)
 
     async def ended(self) -> str:
         """See `ModelServer.ended`."""
@@ -79,7 +87,6 @@ class LlamaServer:
 
     def _orders(self, model: Model) -> dict[str, object]:
         resources = DEMO_RESOURCES if model.is_demo else self._resources
-        n_contexts = 1 if model.is_demo else resources.slots
         return {
             "parent_pid": os.getpid(),
             "model": str(model.path),
@@ -87,29 +94,30 @@ class LlamaServer:
             "port": self._port,
             "api_key": self._api_key,
             "slots": resources.slots,
-            "context_tokens": resources.context_tokens * n_contexts,
-            "is_context_shared": model.is_demo,
+            "context_tokens": resources.context_tokens * resources.slots,
             "threads": resources.threads or max(1, (os.cpu_count() or 2) - 1),
             "gpu_layers": resources.gpu_layers,
         }
 
-    async def _complaint(self) -> str | None:
-        """Read what the child prints until it serves: None; or its first complaint once it has ended."""
+    async def _serves(self) -> bool:
+        """Read what the child prints until it serves, or has ended."""
         assert self._process is not None
         assert self._process.stdout is not None
-        complaint = ""
+        self._complaints.clear()
         async for line in self._process.stdout:
             if line.startswith(b"{"):
-                return None
-            # "0.00.004.064 E llama_model_load: error loading model: ..."; the first one is the cause.
+                return True
+            # "0.00.004.064 E llama_model_load: error loading model: ..."
             _, is_error, said = line.decode("utf-8", "replace").partition(" E ")
-            if is_error and not complaint:
-                complaint = said.partition(": ")[2].strip()[:COMPLAINT_CHARS]
-        return complaint
+            if is_error and len(self._complaints) < COMPLAINTS:
+                self._complaints.append(said.partition(": ")[2].strip()[:COMPLAINT_CHARS])
+        return False
 
-    def _failure(self, model: Model, complaint: str) -> BackendError:
-        if "bind" in complaint:
+    def _failure(self, model: Model, returncode: int) -> BackendError:
+        if any("HTTP server" in complaint for complaint in self._complaints):
             return BackendError(
                 "llm_failed", f"port {self._port} is taken: end that program, or change bus.base_port"
             )
-        return BackendError("llm_failed", f"llama.cpp can't load {model.path}: {complaint}")
+        # The first complaint is the cause, the others only say what it prevents.
+        reason = next(iter(self._complaints), f"it ended with {returncode}")
+        return BackendError("llm_failed", f"llama.cpp can't load {model.path}: {reason}")

@@ -19,35 +19,34 @@ from procs.llm_server.core.gguf import Tensor, TensorType, Value, gguf
 NAME = "miku-demo-brain"
 """The model's name in the server's list and in health."""
 
-CONTEXT_TOKENS = 65_536
-"""Holds every prompt that fits a message of the bus (64 KiB): unknown text costs one token per byte."""
+CONTEXT_TOKENS = 512
+"""Ten times the longest script; prompts take no room, see `TEMPLATE`."""
 
 SCRIPTS = (
     "Hi, I'm Miku! To be honest, this is only my demo brain: it recites a few lines and understands "
     "nothing. Give me a real model, and we can have a proper talk.",
     "Oh, hello there. You are hearing my demo brain, a tiny model that was made when I first started. "
-    "It can't answer you yet; name a model file in the settings, as gguf, and I will wake up for real.",
+    "It can't answer you yet; name a model file in the settings, and I will wake up for real.",
     "Testing, testing... one, two, three. Good news: my voice works! The bad news? I only have my demo "
     "brain, so I say the same few things again and again.",
     "I would love to answer that, but my demo brain only knows how to introduce me. My name is Miku. "
-    "If you run a model server, put its address into the settings as base URL, and ask me once more.",
+    "If you run a model server, put its address into the settings, and ask me once more.",
     "Can you hear me well? Wonderful. Everything between your text and this sound is running; only the "
     "clever part is missing, because these words come from a demo brain, not from a language model.",
     "Nice to meet you! I am Miku, a voice on your own machine. For now a demo brain speaks for me. "
     "It needs no download, no graphics card and no account - but, well, it also has no ideas.",
     "That sounds interesting, although I must admit I did not understand a word. This is my demo brain, "
-    "and it just plays one of its short scripts. Type miku doctor, and it shows how to connect a real one.",
+    "and it just plays one of its short scripts. Run miku doctor: it shows how to connect a real one.",
     "Hello! While I still have only a demo brain, let me show you my voice: a pause, a question, is that "
     "all right? And an ending. Give me a real model when you are ready.",
 )
 """What she says; each script names the demo brain, and together they say how to replace it."""
 
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}</s>{% endfor %}"
-    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
-)
+TEMPLATE = "<|assistant|>"
+"""Chat template: every conversation looks the same to a brain that understands nothing. So the longest
+prompt fits, and costs no time."""
 
-_ROLES = ("<|system|>", "<|user|>", "<|assistant|>", "<|tool|>")
+_MARK = "<|assistant|>"
 _UNKNOWN, _BEGIN, _END = "<unk>", "<s>", "</s>"
 _KIND_UNKNOWN, _KIND_CONTROL, _KIND_USER_DEFINED, _KIND_BYTE = 2, 3, 4, 6
 """Token types of the format; user-defined tokens are taken whole and never merged."""
@@ -93,13 +92,16 @@ def _vocabulary() -> dict[str, int]:
     """Token → its type, in the order of token numbers."""
     vocabulary = {_UNKNOWN: _KIND_UNKNOWN, _BEGIN: _KIND_CONTROL, _END: _KIND_CONTROL}
     vocabulary |= {f"<0x{byte:02X}>": _KIND_BYTE for byte in range(256)}
-    vocabulary |= dict.fromkeys(_ROLES, _KIND_CONTROL)
-    return vocabulary | {word: _KIND_USER_DEFINED for chain in chains() for word in chain}
+    return (
+        vocabulary
+        | {_MARK: _KIND_CONTROL}
+        | {word: _KIND_USER_DEFINED for chain in chains() for word in chain}
+    )
 
 
 def _dimensions() -> dict[str, int]:
     """Token → its own dimension of the embedding, for those that know what follows them."""
-    knowing = ["<|assistant|>", *(word for chain in chains() for word in chain)]
+    knowing = [_MARK, *(word for chain in chains() for word in chain)]
     return {token: dimension for dimension, token in enumerate(knowing, _EVERYTHING_ELSE + 1)}
 
 
@@ -165,7 +167,7 @@ def _transitions() -> dict[tuple[int, int], float]:
     logit = _CERTAINTY / _width() ** 0.5
     follows = {(numbers[_END], _EVERYTHING_ELSE): logit}
     for chain in chains():
-        path = ["<|assistant|>", *chain, _END]
+        path = [_MARK, *chain, _END]
         follows |= {(numbers[b], dimensions[a]): logit for a, b in itertools.pairwise(path)}
     return follows
 

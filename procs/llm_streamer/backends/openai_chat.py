@@ -68,7 +68,7 @@ class OpenAiChat:
         api_key: sent as bearer token, if not empty.
 
     Raises:
-        BadSettings: the address can't be used.
+        BadSettings: the address or the key can't be used.
     """
 
     def __init__(self, base_url: str, model: str, api_key: str, limits: Limits) -> None:
@@ -78,6 +78,8 @@ class OpenAiChat:
             raise BadSettings(
                 f"llm.base_url can't be used ({error}): write it like http://127.0.0.1:11434"
             ) from None
+        if not api_key.strip().isprintable():
+            raise BadSettings("llm.api_key holds a character that no key has: copy it again")
         self.address = self._endpoint.address
         self._chosen_model = model
         self._model = model

@@ -440,9 +440,11 @@ async def test_something_that_is_no_chat_server():
     assert failure.code == "llm_unreachable"
 
 
-def test_an_address_that_is_none_is_said_at_the_start():
+def test_settings_that_cannot_work_are_said_at_the_start():
     with pytest.raises(BadSettings, match=r"llm\.base_url"):
         OpenAiChat("ftp://box", "", "", LIMITS)
+    with pytest.raises(BadSettings, match=r"llm\.api_key"):
+        OpenAiChat("http://box", "", "key\nwith a line", LIMITS)
 
 
 # --- cancelling -----------------------------------------------------------------------------------------
