@@ -189,6 +189,7 @@ class RvcDouble:
 
     async def _midway(self, socket: web.WebSocketResponse, fault: Fault) -> None:
         if fault is Fault.RESET_MIDWAY:
+            await asyncio.sleep(0.05)  # what is under way arrives: a reset would discard it
             tear(socket)
         elif fault is Fault.STALL:
             await asyncio.sleep(self.stall_s)

@@ -64,7 +64,7 @@ class SopranoDouble:
         self,
         voice: ToneVoice | None = None,
         dtype: str = "f32le",
-        cut: Cut = parts(4 * 640),
+        cut: Cut | None = None,
         shape: Callable[[NDArray[np.float32]], NDArray[np.float32]] = lambda samples: samples,
         synthesis_s: float = 0.0,
         port: int = 0,
@@ -72,7 +72,7 @@ class SopranoDouble:
     ) -> None:
         self.voice = voice or ToneVoice(32_000)
         self.dtype = dtype
-        self.cut = cut
+        self.cut = cut or parts(4 * 640)
         self.shape = shape
         self.synthesis_s = synthesis_s
         self.stall_s = 0.0

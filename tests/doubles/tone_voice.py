@@ -52,7 +52,7 @@ class ToneVoice:
         envelope[:n_edge] = 0.5 - 0.5 * np.cos(np.pi * np.arange(n_edge) / n_edge)
         envelope[-n_edge:] = envelope[:n_edge][::-1]
         self._symbols: NDArray[np.float32] = (AMPLITUDE * envelope * np.sin(phases)).astype(np.float32)
-        self._probe = np.exp(-1j * phases[:, n_edge : self.n_symbol - n_edge]).astype(np.complex64)
+        self._bins = np.rint(hz * self.n_symbol / rate_hz).astype(int)
         self._n_edge = n_edge
 
     def say(self, text: str) -> NDArray[np.float32]:
@@ -92,8 +92,7 @@ class ToneVoice:
 
     def _index(self, sound: NDArray[np.float32], at: int) -> int:
         """The best symbol for what begins at a sample."""
-        window = self._window(sound, at)[self._n_edge : self.n_symbol - self._n_edge]
-        return int(np.argmax(np.abs(self._probe @ window)))
+        return int(np.argmax(np.abs(np.fft.rfft(self._window(sound, at)))[self._bins]))
 
     def _misfit(self, sound: NDArray[np.float32], at: int, index: int) -> float:
         """Largest difference between what begins at a sample and a symbol."""
@@ -106,5 +105,7 @@ class ToneVoice:
         return min(candidates, key=lambda at: self._misfit(sound, at, index))
 
     def _window(self, sound: NDArray[np.float32], at: int) -> NDArray[np.float32]:
-        window = sound[at : at + self.n_symbol]
-        return np.pad(window, (0, self.n_symbol - len(window)))
+        window = np.zeros(self.n_symbol, np.float32)
+        there = sound[at : at + self.n_symbol]
+        window[: len(there)] = there
+        return window

@@ -284,18 +284,26 @@ class _Attempt:
         Raises:
             BackendError: the connection failed, or sound that is due does not come.
         """
+        silence = None
         while (blob := self.connection.next_blob()) is None:
-            patience_s, outcome = self._segments.patience()
-            try:
-                async with asyncio.timeout_at(None if patience_s is None else self._touched_s + patience_s):
-                    await self.connection.news()
-            except TimeoutError:
-                if outcome is Outcome.END:
-                    return None
-                raise BackendError("tts_stalled", f"no sound for {patience_s:g} s") from None
+            if silence is Outcome.END:
+                return None
+            if silence is Outcome.STALLED:
+                raise BackendError("tts_stalled", "the server owes sound and sends none")
+            silence = await self._silence()
         self._segments.heard(len(blob))
         self._touched_s = asyncio.get_running_loop().time()
         return blob
+
+    async def _silence(self) -> Outcome | None:
+        """Wait for news; what the silence means if it lasts longer than the patience."""
+        patience_s, outcome = self._segments.patience()
+        try:
+            async with asyncio.timeout_at(None if patience_s is None else self._touched_s + patience_s):
+                await self.connection.news()
+        except TimeoutError:
+            return outcome
+        return None
 
     def _touch(self) -> None:
         """Text went out: what a silence means has changed."""

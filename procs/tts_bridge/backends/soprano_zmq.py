@@ -182,17 +182,22 @@ class _Request:
             self._link.try_send({"v": 1, "op": "cancel", "id": self.id})
 
     async def _reply(self) -> tuple[dict[str, Any], bytes]:
+        stalled = False
         while not self._replies:
             if self._failure is not None:
                 raise self._failure
-            self._news.clear()
-            try:
-                async with asyncio.timeout(self._stall_timeout_s):
-                    await self._news.wait()
-            except TimeoutError:
-                detail = f"no sound for {self._stall_timeout_s:g} s"
-                raise BackendError("tts_stalled", detail) from None
+            if stalled:
+                raise BackendError("tts_stalled", f"no sound for {self._stall_timeout_s:g} s")
+            stalled = not await self._news_came()
         return self._replies.popleft()
+
+    async def _news_came(self) -> bool:
+        self._news.clear()
+        try:
+            async with asyncio.timeout(self._stall_timeout_s):
+                return await self._news.wait()
+        except TimeoutError:
+            return False
 
     def _read(self, header: dict[str, Any], payload: bytes) -> Chunk:
         if "code" in header:
