@@ -144,11 +144,11 @@ class Streamer:
         while True:
             if not self._lanes:
                 self._set_status(await self._backend.probe())
-            is_ready = self._status.state is NodeState.READY
-            pause_s = (
-                READY_PERIOD_S if is_ready else ABSENT_PERIODS_S[min(n_absent, len(ABSENT_PERIODS_S) - 1)]
-            )
-            n_absent = 0 if is_ready else n_absent + 1
+            if self._status.state is NodeState.READY:
+                n_absent, pause_s = 0, READY_PERIOD_S
+            else:
+                pause_s = ABSENT_PERIODS_S[min(n_absent, len(ABSENT_PERIODS_S) - 1)]
+                n_absent += 1
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._look_now.wait()
@@ -227,7 +227,7 @@ class Answer:
         if self._is_over:
             return
         self.report(TurnKind.CUT)
-        if self._pieces and not is_over(self._bus.session(self._session)):
+        if self._pieces:
             self._publish("cut")
 
     def report(self, kind: TurnKind, code: str = "", detail: str = "") -> None:
@@ -256,6 +256,8 @@ class Answer:
             self._refresh()
 
     def _publish(self, finish_reason: str = "") -> None:
+        if is_over(self._bus.session(self._session)):
+            return  # nobody would clear it again
         text = "".join(self._pieces)
         state = ReplyState(self._turn, text, complete=bool(finish_reason), finish_reason=finish_reason)
         self._bus.set_state("report.reply", state, self._session, self._turn)

@@ -141,7 +141,6 @@ class OpenAiChat:
             async with aclosing(self._tokens(response, prompt, deadline)) as tokens:
                 async for token in tokens:
                     yield token
-            await _drain(response)
         finally:
             # Unless the answer was read to its end this cuts the connection, and the server's slot is free.
             response.close()
@@ -179,6 +178,8 @@ class OpenAiChat:
                 yield token
             if stream.n_tokens > n_before:
                 deadline = min(loop.time() + limits.stall_timeout_s, end)
+        if not stream.is_cut:
+            await _drain(response)
 
     # --- looking at the server ----------------------------------------------------------------------
 

@@ -9,6 +9,9 @@ from bus.messages import Prompt, Token
 _UNSET = Prompt(messages=())
 """Fields that a prompt leaves at their defaults are the operator's to choose."""
 
+READ_OUT_CHARS = 16_000
+"""Length at which a text to read out is cut: as much as the level with the reply's text holds."""
+
 _WORD = re.compile(r"\s*\S+\s*|\s+")
 
 
@@ -35,7 +38,8 @@ def completed(prompt: Prompt, sampling: Sampling) -> Prompt:
 
 def read_out(text: str) -> Iterator[Token]:
     """A text as tokens, one per word, as if a model had said it."""
-    index = 0
-    for index, word in enumerate(_WORD.findall(text), 1):
-        yield Token(index - 1, word)
-    yield Token(index, "", final=True, finish_reason="stop")
+    found = _WORD.findall(text[:READ_OUT_CHARS])
+    for index, word in enumerate(found):
+        yield Token(index, word)
+    reason = "length" if len(text) > READ_OUT_CHARS else "stop"
+    yield Token(len(found), "", final=True, finish_reason=reason)

@@ -27,6 +27,11 @@ class TokenStream:
         self._reply = Reply(stop, min(max_chars, max_tokens * CHARS_PER_TOKEN))
         self._has_thoughts = False
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether the reply ended here while the server may still have more to say."""
+        return bool(self._reply.ended)
+
     def feed(self, chunk: bytes) -> Iterator[Token]:
         """Take bytes of an event stream in, none at its end; gives tokens until one is final.
 

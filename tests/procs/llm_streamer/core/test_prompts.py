@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.messages import ChatMessage, Prompt
-from procs.llm_streamer.core.prompts import Sampling, completed, read_out
+from procs.llm_streamer.core.prompts import READ_OUT_CHARS, Sampling, completed, read_out
 
 pytestmark = pytest.mark.unit
 
@@ -32,6 +32,12 @@ def test_a_text_is_read_out_word_by_word():
     assert [token.index for token in found] == [0, 1, 2, 3]
     assert [token.final for token in found] == [False, False, False, True]
     assert found[-1].finish_reason == "stop"
+
+
+def test_a_text_beyond_all_bounds_is_cut():
+    found = list(read_out("word " * 4000))
+    assert sum(len(token.text) for token in found) == READ_OUT_CHARS
+    assert found[-1].finish_reason == "length"
 
 
 @given(st.text(min_size=1, max_size=100))

@@ -65,6 +65,13 @@ def test_a_stop_string_across_chunks_ends_the_reply():
     assert found[-1] == Token(1, "", final=True, finish_reason="stop")
 
 
+def test_a_reply_is_cut_only_where_the_server_did_not_end_it():
+    ended, cut = (TokenStream(("User:",), 500, 16_000) for _ in range(2))
+    assert list(ended.feed(chunk("Yes.", finish="stop")))[-1].final
+    assert list(cut.feed(chunk("Yes. User:")))[-1].final
+    assert (ended.is_cut, cut.is_cut) == (False, True)
+
+
 def test_text_held_back_comes_with_the_final_token():
     found = tokens(chunk("Ask the U"), chunk(finish="stop"), stop=("User:",))
     assert found == [Token(0, "Ask the "), Token(1, "U", final=True, finish_reason="stop")]
