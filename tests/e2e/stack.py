@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,23 @@ from tests.waiting import wait_until
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 60.0
 """A start takes 2 s on a quiet machine; this only ends a test that would never end."""
+
+
+class Background:
+    """A running program whose output can be looked at."""
+
+    def __init__(self, command: list[str], env: dict[str, str]) -> None:
+        self._out = tempfile.NamedTemporaryFile("w+")  # noqa: SIM115 - lives as long as the program
+        self._process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=self._out, stderr=self._out)
+
+    def seen(self) -> str:
+        """What it has printed so far."""
+        return Path(self._out.name).read_text()
+
+    def end(self) -> None:
+        """Press Ctrl-C and wait."""
+        self._process.send_signal(signal.SIGINT)
+        self._process.wait(20)
 
 
 class Stack:
@@ -81,6 +99,10 @@ class Stack:
             command, cwd=ROOT, env=self.env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
 
+    def begin_sniffer(self, *words: str) -> "Background":
+        """Start a verb of the sniffer and let it run."""
+        return Background([sys.executable, "-m", "bus.sniffer", *words], self.env)
+
     def _run(self, module: str, *words: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", module, *words]
         return subprocess.run(
@@ -112,6 +134,10 @@ class Stack:
         pid = self.pids()[node]
         os.kill(pid, number)
         return pid
+
+    def recordings(self) -> set[Path]:
+        """What the sink has recorded, the turn that sounds now included."""
+        return set(self.state_path.glob("recordings/*.wav"))
 
     def logs(self) -> str:
         """Everything that was logged."""
