@@ -47,10 +47,14 @@ BAR_CELLS = 8
 """Width of a level bar: one cell is 6 dB, so silence to full scale is 48 dB."""
 
 
-def redact(topic: str, body: Any, hide: Hide) -> Any:
+def redact(topic: str, body: dict[str, Any], hide: Hide) -> dict[str, Any]:
     """A message's plain values with every piece of content replaced by `hide(piece)`."""
     row = TOPICS.get(topic)
-    return _value(body, row.message if row else None, hide)
+    return _message(body, row.message if row else _Unknown, hide)
+
+
+class _Unknown:
+    """Stands for the message of a topic that is not in the list: no field is known."""
 
 
 def shown(piece: Any) -> Any:
@@ -99,7 +103,7 @@ def _value(value: Any, hint: Any, hide: Hide) -> Any:
     return hide(value)
 
 
-def _message(body: dict[Any, Any], message_type: type, hide: Hide) -> dict[Any, Any]:
+def _message(body: dict[str, Any], message_type: type, hide: Hide) -> dict[str, Any]:
     hints, names = _hints(message_type), NAMES.get(message_type, frozenset())
     return {
         key: value if key in names else _value(value, hints.get(key), hide) for key, value in body.items()

@@ -47,9 +47,11 @@ def number(title: str, key: str, digits: int = 0) -> Column:
     return Column(title, key, lambda value: shown_number(value, digits), is_number=True)
 
 
-def shown_number(value: float | None, digits: int = 0) -> str:
-    """A number for people: 1,234.5; a dash for what has no value."""
-    if value is None or not math.isfinite(value):
+def shown_number(value: object, digits: int = 0) -> str:
+    """A number for people: 1,234.5; a dash for what has no value, and what is no number as it is."""
+    if not isinstance(value, int | float):
+        return "-" if value is None else str(value)
+    if not math.isfinite(value):
         return "-"
     return f"{value:,.{digits}f}"
 

@@ -85,10 +85,7 @@ class _McapFile:
         return n_bytes
 
     def _body(self, tapped: Tapped) -> dict[str, Any]:
-        if self._keeps_content:
-            return tapped.body
-        blanked: dict[str, Any] = redact(tapped.topic, tapped.body, blank)
-        return blanked
+        return tapped.body if self._keeps_content else redact(tapped.topic, tapped.body, blank)
 
     def _add(self, topic: str, tapped: Tapped, data: bytes, log_time_ns: int, schema_id: int = 0) -> None:
         if topic not in self._channels:

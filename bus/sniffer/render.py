@@ -42,9 +42,9 @@ def message_line(
     header = asdict(tapped.header)
     text = _head(tapped)
     if is_full:
-        text = "\n".join([text, *(f"    {line}" for line in _lines(body))])
+        text = "\n".join([text, *(f"  {line}" for line in _lines(body))])
     else:
-        text = _cut(f"{text}  {' '.join(f'{key}={_short(value)}' for key, value in body.items())}")
+        text = _cut(f"{text}  {' '.join(f'{key}={_short(v)}' for key, v in body.items() if v != '')}")
     if missed:
         text = f"--- {missed} messages of {tapped.topic} are missing here ---\n{text}"
     data: Row = {

@@ -102,7 +102,7 @@ async def observe(
         Unreachable: no node answered within `wait_s`.
     """
     start_ns = clock.mono_ns()
-    due_ns, n_lost = start_ns + FIRST_REPORT_NS, 0
+    due_ns = n_lost = 0
     while not stopping.is_set() and not watch.is_over(clock.mono_ns()):
         heard = await taps.take(LOOK_S)
         news = [output for tapped in heard for output in watch.hear(tapped)]
@@ -114,8 +114,9 @@ async def observe(
         now_ns = clock.mono_ns()
         if not watch.is_answered:
             _require_patience(start_ns, now_ns, wait_s)
-            due_ns = now_ns + FIRST_REPORT_NS
-        elif now_ns >= due_ns and not watch.is_over(now_ns):
+            continue
+        due_ns = due_ns or watch.started_ns + FIRST_REPORT_NS
+        if now_ns >= due_ns and not watch.is_over(now_ns):
             due_ns = now_ns + REPORT_NS
             await asyncio.to_thread(screen.show_report, watch.tick(now_ns), repeats=watch.repeats)
     ending = watch.end(clock.mono_ns())

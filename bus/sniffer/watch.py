@@ -42,7 +42,8 @@ class Watch:
         self._for_s = _duration(verb, options, expectations)
         self._count = _count(verb, options)
         self._n_counted = 0
-        self._started_ns = 0
+        self.started_ns = 0
+        """When the first message was received; 0 before it."""
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -59,11 +60,11 @@ class Watch:
     @property
     def is_answered(self) -> bool:
         """Whether any node was heard."""
-        return self._started_ns > 0
+        return self.started_ns > 0
 
     def hear(self, tapped: Tapped) -> list[Output]:
         """Take a message in; returns what is to be shown at once."""
-        self._started_ns = self._started_ns or tapped.received_mono_ns
+        self.started_ns = self.started_ns or tapped.received_mono_ns
         self._measures.observe(tapped)
         if not is_meant(tapped.topic, self._verb.prefixes):
             return []
@@ -88,7 +89,7 @@ class Watch:
         return (
             self._verb.is_done
             or (self._count is not None and self._n_counted >= self._count)
-            or (is_late and now_ns - self._started_ns >= (self._for_s or 0) * 1e9)
+            or (is_late and now_ns - self.started_ns >= (self._for_s or 0) * 1e9)
         )
 
     def end(self, now_ns: int) -> Ending:

@@ -8,7 +8,7 @@ of the turn, which is `accepted` unless that was missed.
 from dataclasses import dataclass, field
 
 from bus.messages import TurnKind
-from bus.sniffer.output import Line, Row, shown_number
+from bus.sniffer.output import Line, Row, shown_number, shown_time
 from bus.sniffer.taps import Tapped
 from bus.topics import SINKS
 
@@ -177,7 +177,8 @@ def _row(milestone: Milestone, before: Milestone, start_ns: int) -> Row:
 
 def _title(waterfall: Waterfall, span_ns: int) -> str:
     return (
-        f"turn {waterfall.turn} of {waterfall.session or 'no session'}: {waterfall.outcome} "
+        f"turn {waterfall.turn} ({shown_time(waterfall.turn * 1_000_000)}) "
+        f"of {waterfall.session or 'no session'}: {waterfall.outcome} "
         f"after {shown_number(span_ns / 1e6)} ms; {waterfall.n_tokens} tokens, "
         f"{waterfall.n_frames} frames ({shown_number(waterfall.n_frames * 20)} ms of sound), "
         f"{shown_number(waterfall.played_ms)} ms heard"

@@ -20,6 +20,7 @@ class Turn(Verb):
         super().__init__(options)
         self._waterfalls = Waterfalls()
         self._n_shown = 0
+        self._since_ms = 0
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -35,6 +36,7 @@ class Turn(Verb):
         return self._n_shown > 0 and not self.options.follow
 
     def observe(self, tapped: Tapped) -> Iterable[Output]:
+        self._since_ms = self._since_ms or tapped.received_wall_ns // 1_000_000
         self._waterfalls.observe(tapped)
         return self._over(tapped.received_mono_ns)
 
@@ -55,7 +57,13 @@ class Turn(Verb):
         return "" if self._n_shown else f"no sign of {asked}"
 
     def _over(self, now_ns: int) -> list[Output]:
-        wanted = [w for w in self._waterfalls.take_over(now_ns) if self.options.turn in (0, w.turn)]
+        """Turns that are over; without being asked, none whose beginning was before our time."""
+        asked, since_ms = self.options.turn, self._since_ms
+        wanted = [
+            w
+            for w in self._waterfalls.take_over(now_ns)
+            if (w.turn == asked if asked else w.turn >= since_ms)
+        ]
         if not self.options.follow:
             wanted = wanted[: 1 - self._n_shown]
         self._n_shown += len(wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from bus.errors import CODES, sentence
 from bus.interface import Change
 from bus.sniffer.levels import Levels, Value
-from bus.sniffer.output import Column, Line, Output, Row, Table, number
+from bus.sniffer.output import Column, Line, Output, Row, Table, number, shown_time
 from bus.sniffer.taps import Tapped
 from bus.sniffer.verbs.base import Verb
 
@@ -30,6 +30,7 @@ class WatchControl(Verb):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
         self._levels = Levels()
+        self._wall_minus_mono_ns = 0
 
     @property
     def prefixes(self) -> tuple[str, ...]:
@@ -37,6 +38,7 @@ class WatchControl(Verb):
 
     def observe(self, tapped: Tapped) -> Iterable[Output]:
         self._levels.observe(tapped)
+        self._wall_minus_mono_ns = tapped.received_wall_ns - tapped.received_mono_ns
         return self._news(tapped.received_mono_ns)
 
     def report(self, now_ns: int) -> Iterable[Output]:
@@ -56,11 +58,12 @@ class WatchControl(Verb):
         yield Table("living levels", COLUMNS, rows)
 
     def _news(self, now_ns: int) -> list[Output]:
-        lines = [change_line(topic, change) for topic, change in self._levels.changes(now_ns)]
+        wall_ns = now_ns + self._wall_minus_mono_ns
+        lines = [change_line(wall_ns, topic, change) for topic, change in self._levels.changes(now_ns)]
         return [line for line in lines if line is not None]
 
 
-def change_line(topic: str, change: Change[Value]) -> Line | None:
+def change_line(wall_ns: int, topic: str, change: Change[Value]) -> Line | None:
     """A change as a line; None when nothing of the summary changed."""
     old = _summary(topic, change.old or {})
     new = _summary(topic, change.new or {})
@@ -68,13 +71,14 @@ def change_line(topic: str, change: Change[Value]) -> Line | None:
         return None
     data: Row = {
         "kind": "change",
+        "wall_ns": wall_ns,
         "topic": topic,
         "session": change.session,
         "writer": change.src,
         "old": old if change.old else None,
         "new": new if change.new else None,
     }
-    where = " ".join(filter(None, (topic, change.session, f"by {change.src}:")))
+    where = " ".join(filter(None, (shown_time(wall_ns), topic, change.session, f"by {change.src}:")))
     return Line(f"{where} {_difference(change, old, new)}", data)
 
 
@@ -83,13 +87,16 @@ def _difference(change: Change[Value], old: Value, new: Value) -> str:
         return f"LOST, its lease is over; it was {_pairs(old)}"
     if change.old is None:
         return _pairs(new) + _refusal(new)
-    changed = {key: f"{old.get(key)} → {value}" for key, value in new.items() if old.get(key) != value}
+    changed = {
+        key: f"{_shown(old.get(key))} → {_shown(item)}" for key, item in new.items() if old.get(key) != item
+    }
     return _pairs(changed) + _refusal({key: new[key] for key in changed})
 
 
 def _refusal(changed: Value) -> str:
     """The sentence of a code that has just appeared, so that nobody must look it up."""
-    code = next((changed[key] for key in ("refusal", "reason", "code") if changed.get(key) in CODES), None)
+    codes = [str(changed.get(key)) for key in ("refusal", "reason", "code")]
+    code = next((code for code in codes if code in CODES), None)
     return f"  ({sentence(code)})" if code else ""
 
 
@@ -99,7 +106,16 @@ def _summary(topic: str, value: Value) -> Value:
 
 
 def _pairs(value: Value) -> str:
-    return " ".join(f"{key}={item}" for key, item in value.items() if item not in ("", {}))
+    return " ".join(f"{key}={_shown(item)}" for key, item in value.items() if item not in ("", {}))
+
+
+def _shown(item: object) -> str:
+    match item:
+        case bool():
+            return "yes" if item else "no"
+        case dict():
+            return ",".join(f"{key}:{of_key}" for key, of_key in item.items())
+    return str(item)
 
 
 COLUMNS = (

@@ -48,3 +48,12 @@ def test_a_turn_that_does_not_end_in_time_is_shown_as_far_as_it_came(bus):
 def test_no_turn_is_a_complaint(bus):
     _, ending = run(verb_of("turn", "--turn", "7"), whole(bus, TURN))
     assert ending.complaints == ["no sign of turn 7"]
+
+
+def test_a_turn_that_was_under_way_before_is_not_taken_for_a_whole_one(bus):
+    bus.clock.advance_ms(1_000)
+    earlier, later = whole(bus, TURN), whole(bus, TURN + 1_000)
+    shown, _ = run(verb_of("turn"), [*earlier, *later])
+    assert [row["turn"] for row in rows(shown)] == [TURN + 1_000]
+    shown, _ = run(verb_of("turn", "--turn", TURN), [*earlier, *later])
+    assert [row["turn"] for row in rows(shown)] == [TURN]

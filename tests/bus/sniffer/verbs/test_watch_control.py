@@ -23,8 +23,8 @@ def test_changes_are_lines_and_repetitions_are_none(bus):
         bus.session(Phase.STARTING), bus.session(Phase.STARTING), bus.session(Phase.ACTIVE),
     ]  # fmt: skip
     shown, _ = run(verb_of("watch-control"), messages)
-    assert lines(shown) == [
-        f"control.intent {SESSION} by bot_main: wanted=True sink=discord_voice revision=1",
+    assert [line[13:] for line in lines(shown)] == [
+        f"control.intent {SESSION} by bot_main: wanted=yes sink=discord_voice revision=1",
         f"control.session.discord_voice {SESSION} by discord_voice: phase=starting revision=1",
         f"control.session.discord_voice {SESSION} by discord_voice: phase=starting → active",
     ]
@@ -41,7 +41,7 @@ def test_a_lost_lease_is_news(bus):
     run(verb, [bus.heard("control.turn", TurnState(5, 5), SESSION), intent(bus, True, 1)])
     bus.clock.advance_ms(3_100)
     report = list(verb.report(bus.now_ns))
-    assert lines(report) == [
+    assert [line[13:] for line in lines(report)] == [
         f"control.turn {SESSION} by bot_main: LOST, its lease is over; it was floor=5 active=5"
     ]
     assert [row["topic"] for row in table(report, LIVING)] == ["control.intent"]
