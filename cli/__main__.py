@@ -1,0 +1,80 @@
+"""`miku`: words become a verb. Every failure is one sentence and an exit code."""
+
+import argparse
+import asyncio
+import difflib
+import importlib
+import sys
+from types import ModuleType
+
+from bus.errors import BadSettings
+from cli.refusal import EXIT_INTERRUPTED, EXIT_USAGE, Refusal
+from cli.settings_table import read
+from cli.stack import Stack
+from cli.view import View
+
+VERBS = ("init", "up", "down", "status", "doctor", "say", "console", "join", "leave", "stop")
+"""A verb is a module of `cli/verbs/`: `HELP`, `EXAMPLE`, `arguments(parser)`, `run(stack, view, args)`."""
+
+NEEDS_NO_STACK = ("init", "doctor")
+"""Verbs that work while the settings can't be used: they are how one mends them. `run(view, args)`."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    view = View()
+    try:
+        _offer_nearest(words)
+        args = _parser(words).parse_args(words)
+        run = _module(args.verb).run
+        work = run(view, args) if args.verb in NEEDS_NO_STACK else run(Stack(read()), view, args)
+        return int(asyncio.run(work))
+    except BadSettings as error:
+        view.error(str(error))
+        return EXIT_USAGE
+    except Refusal as refusal:
+        view.error(str(refusal))
+        return refusal.exit_code
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _module(verb: str) -> ModuleType:
+    return importlib.import_module(f"cli.verbs.{verb}")
+
+
+def _offer_nearest(words: list[str]) -> None:
+    """Refuse an unknown verb with the one that was probably meant."""
+    if not words or words[0].startswith("-") or words[0] in VERBS:
+        return
+    near = difflib.get_close_matches(words[0], VERBS, n=1, cutoff=0.5)
+    remedy = f"Did you mean `miku {near[0]}`?" if near else "`miku --help` lists the verbs."
+    raise Refusal(f"There is no verb {words[0]!r}. {remedy}", EXIT_USAGE)
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """The parser of one verb, or of all when help on all is asked for; a verb loads what only it needs."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        "miku",
+        description="Miku: type, and hear her answer.",
+        epilog='example: miku say "Hello"',
+        formatter_class=plain,
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name in VERBS if not words or words[0] not in VERBS else words[:1]:
+        module = _module(name)
+        verb = verbs.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=f"example: {module.EXAMPLE}",
+            formatter_class=plain,
+        )
+        module.arguments(verb)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

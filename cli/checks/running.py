@@ -1,0 +1,116 @@
+"""Checks of the stack as it runs, or of the way clear for it to run: ports, supervisord, every process."""
+
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from bus.errors import CODES
+from bus.messages import NodeState
+from bus.topics import NODES
+from cli.checks.base import Finding, Situation, fail, ok, warn
+
+LAGGING_MS = 100
+"""An event loop that comes this late would be heard."""
+
+
+def ports(situation: Situation) -> Finding:
+    """Free, or held by this very stack."""
+    wanted = situation.stack.ports()
+    span = f"{min(wanted)} to {max(wanted)}"
+    if situation.running:
+        return ok(f"{span}, ours")
+    host = situation.stack.bus.host
+    taken = [port for port in sorted(wanted) if not _is_free(host, port)]
+    if not taken:
+        return ok(f"{span}, free")
+    holder = _holder(taken[0])
+    by = f" by {holder}" if holder else ""
+    return fail(
+        f"{taken[0]} is taken",
+        f"Port {taken[0]} ({wanted[taken[0]]}) is taken{by}.",
+        "End that program, or set bus.base_port to another number.",
+    )
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen()
+        except OSError:
+            return False
+    return True
+
+
+def _holder(port: int) -> str:
+    """`name (process 123)` of who listens on a TCP port; empty if it is somebody else's process."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
+                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+    return ""
+
+
+def supervisor_socket(situation: Situation) -> Finding:
+    """supervisord's socket: for the owner alone."""
+    path = situation.stack.socket_path
+    if not situation.running:
+        return ok("not running")
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        remedy = "Restart Miku: `miku down`, `miku up`."
+        return fail(f"mode {mode:04o}", "Others may control supervisord.", remedy)
+    return ok(f"mode {mode:04o}")
+
+
+def processes(situation: Situation) -> Finding:
+    """Every node is there and well."""
+    if not situation.running:
+        return ok("not running: start with `make run`")
+    silent = [node for node in NODES if node not in situation.health]
+    if silent:
+        return fail(
+            f"{len(situation.health)} of {len(NODES)}",
+            f"{', '.join(silent)} can't be heard.",
+            f"Look at {situation.stack.logs_path / silent[0]}.log; the guardian replaces what hangs.",
+        )
+    for node, health in situation.health.items():
+        if health.state is NodeState.DEGRADED:
+            code = CODES.get(health.code)
+            cause = code.cause if code else health.detail or health.code
+            remedy = code.remedy if code else f"Look at {situation.stack.logs_path / node}.log."
+            return warn(f"{node} degraded ({health.code})", cause, remedy)
+    loading = [node for node, health in situation.health.items() if health.state is not NodeState.READY]
+    return ok(f"{len(NODES)} processes" + (f", still loading: {', '.join(loading)}" if loading else ""))
+
+
+def loops(situation: Situation) -> Finding:
+    """Nobody's event loop is late."""
+    if not situation.health:
+        return ok("not running")
+    node, health = max(situation.health.items(), key=lambda item: item[1].loop_lag_ms)
+    value = f"worst {health.loop_lag_ms} ms ({node})"
+    if health.loop_lag_ms > LAGGING_MS:
+        return warn(value, "The machine is too busy for even sound.", "End other work on this machine.")
+    return ok(value)
+
+
+def wire(situation: Situation) -> Finding:
+    """Nobody refuses what another sends."""
+    refused = {n: h.decode_errors for n, h in situation.health.items() if h.decode_errors}
+    if refused:
+        return warn(
+            ", ".join(f"{node} {count}" for node, count in refused.items()),
+            "Messages were refused: wrong version, or something foreign on the ports.",
+            "Restart Miku after an upgrade; look for other programs that use these ports.",
+        )
+    return ok("0 refused messages" if situation.running else "not running")

@@ -1,0 +1,151 @@
+"""The command line on the bus: asks, and waits for what becomes of it.
+
+Requests travel a path that may lose nothing but may be answered into the void; so a request is sent again
+with the same id until its answer is seen. Everything else is read off levels.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bus import Bus, client
+from bus.errors import CODES, PeerStalled, sentence
+from bus.messages import Phase, PlayoutState, ReplyState, Request, RequestAnswer, RequestKind, SpokenState
+from bus.topics import SINKS
+from cli.refusal import Refusal
+from cli.stack import Stack
+
+AGAIN_S = 0.3
+"""A request without an answer is sent again after this."""
+
+ANSWER_S = 3.0
+"""After this there is nobody."""
+
+JOIN_S = 15.0
+"""A session starts within 10 s or is refused; this covers the way of the news."""
+
+READS = (
+    "report.health.",
+    "report.turn.",
+    "report.request",
+    "report.reply",
+    "report.spoken",
+    *(f"report.playout.{sink}" for sink in SINKS),
+)
+
+
+@asynccontextmanager
+async def link(stack: Stack) -> AsyncIterator["Link"]:
+    """The running stack's bus.
+
+    Raises:
+        Refusal: the stack does not run.
+    """
+    stack.require_running()
+    async with client("cli", stack.base, stack.bus, READS, ("flow.request",)) as bus:
+        yield Link(bus)
+
+
+def refused(code: str) -> Refusal:
+    """A refusal in the words of the table of codes."""
+    return Refusal(sentence(code) if code in CODES else f"Refused: {code}.")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a turn has come, from three levels at one moment."""
+
+    text: str
+    text_complete: bool
+    spoken: SpokenState | None
+    playout: PlayoutState | None
+
+
+class Link:
+    """Asks the running stack."""
+
+    def __init__(self, bus: Bus) -> None:
+        self.bus = bus
+        self.health = bus.follow("report.health.")
+        self._reply = bus.follow("report.reply")
+        self._spoken = bus.follow("report.spoken")
+        self._playout = {sink: bus.follow(f"report.playout.{sink}") for sink in SINKS}
+
+    async def ask(
+        self, kind: RequestKind, text: str = "", session: str = "", user: str = ""
+    ) -> RequestAnswer:
+        """Send a request until it is answered.
+
+        Raises:
+            Refusal: it was refused, or nobody answered.
+        """
+        request = Request(uuid.uuid4().hex, kind, text=text, user=user)
+        answers = asyncio.create_task(self._answer_to(request.id))
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while not answers.done():
+                    await self._send(request, session)
+                    await asyncio.wait([answers], timeout=AGAIN_S)
+                answer = answers.result()
+        except TimeoutError:
+            raise refused("bot_unreachable") from None
+        finally:
+            answers.cancel()
+        if not answer.accepted:
+            raise refused(answer.code)
+        return answer
+
+    async def _send(self, request: Request, session: str) -> None:
+        try:
+            await self.bus.push("flow.request", request, session, 0)
+        except PeerStalled:
+            raise refused("bot_unreachable") from None
+
+    async def _answer_to(self, request_id: str) -> RequestAnswer:
+        async for received in self.bus.events("report.request"):
+            answer: RequestAnswer = received.message
+            if answer.id == request_id:
+                return answer
+        raise AssertionError("events never end")
+
+    def active_session(self) -> str:
+        """The session in which prompts are answered now; empty if there is none."""
+        return next((s for s, state in self.bus.sessions() if state.phase is Phase.ACTIVE), "")
+
+    async def join(self) -> str:
+        """Ask for a session and wait until it is active; returns it.
+
+        Raises:
+            Refusal: it was refused, or did not become active in time.
+        """
+        answer = await self.ask(RequestKind.JOIN, user="console")
+        session = answer.session
+        changes = self.bus.follow("control.session.").changes()
+        try:
+            async with asyncio.timeout(JOIN_S):
+                async for change in changes:
+                    if change.session != session or change.new is None:
+                        continue
+                    if change.new.refusal:
+                        raise refused(change.new.refusal)
+                    if change.new.phase is Phase.ACTIVE:
+                        return session
+        except TimeoutError:
+            raise refused("session_start_timeout") from None
+        raise AssertionError("changes never end")
+
+    def progress(self, session: str, turn: int) -> Progress:
+        """How far a turn has come; what belongs to other turns is left out."""
+        reply: ReplyState | None = self._reply.get(session)
+        spoken: SpokenState | None = self._spoken.get(session)
+        playouts = [view.get(session) for view in self._playout.values()]
+        playout: PlayoutState | None = next((p for p in playouts if p is not None), None)
+        ours = reply is not None and reply.turn == turn
+        return Progress(
+            text=reply.text if reply and ours else "",
+            text_complete=bool(reply and ours and reply.complete),
+            spoken=spoken if spoken and spoken.turn == turn else None,
+            playout=playout,
+        )

@@ -1,0 +1,91 @@
+"""`miku say`: one prompt through the real running stack, heard to its end."""
+
+import argparse
+import asyncio
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from bus.messages import RequestKind
+from cli.link import Link, link
+from cli.refusal import EXIT_FAILED, EXIT_OK, Refusal
+from cli.speech import Outcome, check, follow_turn
+from cli.stack import Stack
+from cli.view import View
+
+HELP = "say something to Miku, or let her read a text out"
+EXAMPLE = 'miku say "Tell me about yourself" --wav reply.wav'
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Words after the verb."""
+    parser.add_argument("text", metavar="TEXT", help="what you say to Miku, at most 4,000 characters")
+    parser.add_argument("--wav", metavar="FILE", type=Path, help="keep what was heard in FILE")
+    parser.add_argument("--verbatim", action="store_true", help="read TEXT out instead of answering it")
+
+
+async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
+    """Say it; join for it if Miku is in no session."""
+    if not args.text.strip() or len(args.text) > 4000:
+        raise Refusal("TEXT must have 1 to 4,000 characters.")
+    if args.wav is not None and not args.wav.absolute().parent.is_dir():
+        raise Refusal(f"{args.wav.parent} is no folder: choose another FILE.")
+    async with link(stack) as bus:
+        outcome = await _in_session(bus, view, args)
+        view.note(outcome.timings())
+        check(outcome)
+        if args.wav is not None:
+            await asyncio.to_thread(_keep, stack, outcome, args.wav)
+        if outcome.cut:
+            view.error("Miku was stopped before the end.")
+    return EXIT_FAILED if outcome.cut else EXIT_OK
+
+
+async def _in_session(bus: Link, view: View, args: argparse.Namespace) -> Outcome:
+    session = bus.active_session()
+    joined = not session
+    if joined:
+        with view.progress("joining ..."):
+            session = await bus.join()
+    try:
+        return await _speak(bus, view, args, session)
+    except asyncio.CancelledError:
+        with suppress(Refusal):
+            await bus.ask(RequestKind.STOP, session=session)
+        raise
+    finally:
+        if joined:
+            with suppress(Refusal):
+                await bus.ask(RequestKind.LEAVE, session=session)
+
+
+async def _speak(bus: Link, view: View, args: argparse.Namespace, session: str) -> Outcome:
+    kind = RequestKind.SPEAK if args.verbatim else RequestKind.PROMPT
+    started_s = time.monotonic()
+    answer = await bus.ask(kind, args.text, session, user="console")
+    with view.progress("thinking ...") as progress:
+
+        def heard(words: str) -> None:
+            if words:
+                progress.hide()
+                view.piece(words)
+
+        outcome = await follow_turn(bus, session, answer.turn, started_s, heard, progress.tell)
+    view.line()
+    return outcome
+
+
+def _keep(stack: Stack, outcome: Outcome, file: Path) -> None:
+    """Copy the sink's recording.
+
+    Raises:
+        Refusal: there is none, or the file can't be written.
+    """
+    name = Path(outcome.recording).name
+    if not name:
+        raise Refusal("This sink keeps no recording: set voice.sink to wav_file for --wav.")
+    try:
+        shutil.copyfile(stack.recordings_path / name, file)
+    except OSError as error:
+        raise Refusal(f"{file} can't be written: {error.strerror}.") from None
