@@ -55,7 +55,12 @@ class Readiness:
         while True:
             well = await self._probe()
             n_failures = 0 if well else n_failures + 1
-            await self._wait(PROBE_PERIOD_S if well else RETRY_S[min(n_failures, len(RETRY_S)) - 1])
+            if well:
+                await self._wait(PROBE_PERIOD_S)
+                await self._wait_while_speaking()
+            else:
+                await self._wait(RETRY_S[min(n_failures, len(RETRY_S)) - 1])
+            self._look_now.clear()
 
     async def _probe(self) -> bool:
         try:
@@ -91,6 +96,8 @@ class Readiness:
             async with asyncio.timeout(seconds):
                 await self._look_now.wait()
         except TimeoutError:
-            while self._is_speaking() and not self._look_now.is_set():
-                await asyncio.sleep(0.25)
-        self._look_now.clear()
+            return
+
+    async def _wait_while_speaking(self) -> None:
+        while self._is_speaking() and not self._look_now.is_set():
+            await self._wait(RETRY_S[0])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bus import Bus
 from bus.audio import FRAME_MS, frames_of_ms
 from bus.errors import BackendError, PeerStalled
-from bus.messages import AudioFrame, SessionState, Token, TurnEvent, TurnKind
+from bus.messages import AudioFrame, Phase, SessionState, Token, TurnEvent, TurnKind
 from procs.tts_bridge.backends.base import TtsBackend
 from procs.tts_bridge.config import TtsSettings
 from procs.tts_bridge.core.chunk import Chunk
@@ -63,9 +63,10 @@ class Turn:
         self._sentence_ends: set[int] = set()
         self._n_pieces = 0
         self._owes_sound = False
+        self._sounded = False
         self._track = Track(voice.make_resampler, voice.settings.sentence_pause_ms)
         self._marks = Marks(voice.rate)
-        self._published_ms = 0
+        self._publish_at_ms = 0
         self._window = Window(turn, voice.settings.window_ms)
         self._playout = bus.follow("report.playout.")
         self._topic = ""
@@ -93,7 +94,8 @@ class Turn:
                 await self._report(state)
         if scope.cancelled:
             self._event(TurnKind.CUT)
-            if self._bus.session(self._session) is not None:
+            state = self._bus.session(self._session)
+            if state is not None and state.phase is not Phase.IDLE:
                 self._publish(complete=False)
 
     async def _report(self, state: SessionState) -> None:
@@ -122,7 +124,7 @@ class Turn:
         async with aclosing(self._voice.backend.speak(self._pieces)) as chunks:
             async for chunk in chunks:
                 await self._sound(chunk)
-        if self._owes_sound and not self._track.n_samples:
+        if self._owes_sound and not self._sounded:
             raise BackendError("tts_failed", "the voice made no sound")
         await self._finish()
 
@@ -135,20 +137,22 @@ class Turn:
         return BackendError("tts_failed", "restarted in the middle of a reply")
 
     async def _sound(self, chunk: Chunk) -> None:
-        start_ms = self._track.duration_ms
         self._piece = chunk.piece
+        self._sounded |= bool(chunk.data)
+        self._marks.sound(chunk, self._track.duration_ms)
         for frames in self._track.feed(chunk):
             await self._send(frames)
-        self._marks.sound(chunk, start_ms, self._track.duration_ms)
+            if self._track.duration_ms >= self._publish_at_ms:
+                self._publish(complete=False)
         if chunk.last:
+            self._marks.end(chunk.piece, self._track.duration_ms)
             await self._send(self._between())
-        if chunk.last or self._track.duration_ms - self._published_ms >= SPOKEN_PERIOD_MS:
             self._publish(complete=False)
 
     def _between(self) -> list[bytes]:
         """What follows the piece that has just ended: a pause, the next piece at once, or nothing soon."""
         next_is_known = self._pieces.is_next_known()
-        if self._pieces.exhausted:
+        if self._pieces.exhausted or not self._sounded:
             return []
         if self._piece in self._sentence_ends:
             return self._track.pause()
@@ -165,9 +169,9 @@ class Turn:
             await self._wait_for_room(sent_ms)
         frame = AudioFrame(self._index, self._piece, pcm, final)
         await self._bus.push(self._topic, frame, self._session, self.turn)
-        self._index += 1
-        if self._index == 1:
+        if pcm and not self._index:
             self._event(TurnKind.FIRST_AUDIO)
+        self._index += 1
 
     async def _wait_for_room(self, sent_ms: int) -> None:
         loop = asyncio.get_running_loop()
@@ -206,8 +210,9 @@ class Turn:
             self._sentence_ends.add(piece.index)
 
     def _publish(self, *, complete: bool) -> None:
-        self._published_ms = self._track.duration_ms
-        state = self._marks.state(self.turn, self._published_ms, complete=complete)
+        made_ms = self._track.duration_ms
+        self._publish_at_ms = made_ms + SPOKEN_PERIOD_MS
+        state = self._marks.state(self.turn, made_ms, complete=complete)
         self._bus.set_state("report.spoken", state, self._session, self.turn)
 
     def _event(self, kind: TurnKind, code: str = "", detail: str = "") -> None:

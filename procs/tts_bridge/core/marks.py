@@ -64,12 +64,8 @@ class Marks:
         spoken.text += piece.text
         spoken.offsets += piece.offsets
 
-    def sound(self, chunk: Chunk, start_ms: int, end_ms: int) -> None:
-        """A chunk has become sound.
-
-        Args:
-            start_ms, end_ms: position of the chunk in the turn's audio.
-        """
+    def sound(self, chunk: Chunk, start_ms: int) -> None:
+        """A chunk becomes sound from a position in the turn's audio on."""
         spoken = self._pieces.setdefault(chunk.piece, _Spoken())
         if spoken.start_ms is None:
             spoken.start_ms = start_ms
@@ -78,22 +74,20 @@ class Marks:
             if reached < mark.char_index < len(spoken.text):
                 at_ms = mark.sample_index * 1000 // chunk.rate_hz
                 spoken.words.append((mark.char_index, max(reached_ms, at_ms)))
-        if chunk.last:
-            spoken.end_ms = end_ms
-            self._close(chunk.piece)
+
+    def end(self, index: int, end_ms: int) -> None:
+        """A piece's sound ends at a position in the turn's audio."""
+        spoken = self._pieces.pop(index)
+        assert spoken.start_ms is not None
+        spoken.end_ms = end_ms
+        self._rate.learn(len(spoken.text), end_ms - spoken.start_ms)
+        self._done += self._marks_of(spoken, end_ms)
 
     def state(self, turn: int, duration_ms: int, *, complete: bool) -> SpokenState:
         """The level for all who want to know what is heard when."""
         open_marks = [m for s in self._pieces.values() for m in self._marks_of(s, duration_ms)]
         marks = _merge_oldest(self._done + open_marks, MARKS_LIMIT)
         return SpokenState(turn, duration_ms, complete, tuple(marks))
-
-    def _close(self, index: int) -> None:
-        spoken = self._pieces.pop(index)
-        assert spoken.start_ms is not None
-        assert spoken.end_ms is not None
-        self._rate.learn(len(spoken.text), spoken.end_ms - spoken.start_ms)
-        self._done += self._marks_of(spoken, spoken.end_ms)
 
     def _marks_of(self, spoken: _Spoken, made_ms: int) -> list[Mark]:
         if spoken.start_ms is None:
