@@ -6,6 +6,7 @@ It never touches text but to hand it on.
 
 import asyncio
 import secrets
+from functools import partial
 
 from bus import Bus
 from bus.errors import CODES
@@ -18,6 +19,7 @@ from procs.bot_main.core.conversation import Conversation, Terms, session_id
 from procs.bot_main.core.prompts import system_message
 from procs.bot_main.core.requests import Answers, Situation, Step, judge
 from procs.bot_main.core.running import Outcome, Patience
+from procs.bot_main.ledger import Ledger
 from procs.bot_main.sessions import Sessions
 
 SINK_MARGIN_MS = 1_000
@@ -54,26 +56,26 @@ class BotMain:
         self, bus: Bus, bot: BotSettings, session: SessionSettings, store: Store, persona: str
     ) -> None:
         self._bus = bus
-        self._store = store
+        self._ledger = Ledger(bus, store)
         self._max_sessions = session.max_sessions
         self._answers = Answers()
         self._health = bus.follow("report.health.")
         system = system_message(persona, bot.name)
-        self._sessions = Sessions(bus, store, _terms(bot, session), system, self._answer)
+        self._sessions = Sessions(bus, self._ledger, _terms(bot, session), system, self._answer)
 
     async def run(self) -> None:
         """Take up what an earlier life left, then serve until cancelled."""
-        try:
-            await self._sessions.restore()
-            async with asyncio.TaskGroup() as tasks:
-                self._sessions.start(tasks)
-                tasks.create_task(self._take_requests())
-        finally:
-            self._store.close()
+        self._bus.report(NodeState.READY)
+        records = await self._ledger.load()
+        async with asyncio.TaskGroup() as tasks:
+            self._sessions.start(tasks, records)
+            tasks.create_task(self._ledger.run())
+            tasks.create_task(self._take_requests())
 
     async def stop(self) -> None:
         """Stand by the intents once more: sessions go on without us, and are taken up again."""
         self._sessions.renew()
+        await self._ledger.written()
 
     async def _take_requests(self) -> None:
         async for received in self._bus.pull("flow.request"):
@@ -138,7 +140,7 @@ class BotMain:
 
     def _answer(self, answer: RequestAnswer) -> None:
         self._answers.keep(answer)
-        self._bus.emit("report.request", answer, answer.session, answer.turn)
+        self._ledger.after(partial(self._bus.emit, "report.request", answer, answer.session, answer.turn))
 
 
 def _terms(bot: BotSettings, session: SessionSettings) -> Terms:

@@ -1,8 +1,8 @@
 """All sessions at work: follows sinks and stages, drives each session's turns, stores, publishes.
 
 Whatever happens (a request, a level that moved, time that passed) leads to the same two steps for its
-session: `_tend` does what is due now, `_commit` stores and publishes what has changed by it. What is due
-is decided in `core/`.
+session: `_tend` does what is due now, `_commit` publishes what has changed by it and has it stored. What
+is due is decided in `core/`.
 """
 
 import asyncio
@@ -22,7 +22,6 @@ from bus.messages import (
     TurnEvent,
     TurnKind,
 )
-from procs.bot_main.backends.base import Condition, Store
 from procs.bot_main.core.conversation import (
     LIVE_PHASES,
     Conversation,
@@ -33,6 +32,7 @@ from procs.bot_main.core.conversation import (
 )
 from procs.bot_main.core.prompts import prompt_of
 from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
+from procs.bot_main.ledger import Ledger
 
 BEAT_S = 0.1
 """How often deadlines are looked at: they are seconds, so this much later is nothing."""
@@ -55,20 +55,18 @@ class Sessions:
     def __init__(
         self,
         bus: Bus,
-        store: Store,
+        ledger: Ledger,
         terms: Terms,
         system: ChatMessage,
         answer: Callable[[RequestAnswer], None],
     ) -> None:
         self._bus = bus
-        self._store = store
+        self._ledger = ledger
         self._terms = terms
         self._system = system
         self._answer = answer
         self._conversations: dict[str, Conversation] = {}
-        self._kept: dict[str, Record] = {}
         self._published: dict[tuple[str, str], object] = {}
-        self._condition = Condition()
         self._health = bus.follow("report.health.")
         self._reply = bus.follow("report.reply")
         self._spoken = bus.follow("report.spoken")
@@ -88,22 +86,11 @@ class Sessions:
         )
         return next(meant, None)
 
-    async def restore(self) -> None:
-        """Take up the sessions that an earlier life of this process left."""
-        records = await asyncio.to_thread(self._store.load)
-        for record in records:
-            state = self._bus.session(record.session)
-            is_held = state is not None and state.phase in LIVE_PHASES
-            if is_held or self._wall_ms() - record.renewed_ms <= STORED_INTENT_MS:
-                self._take_up(record)
-            else:
-                self._store.forget(record.session)
-        self._bus.report(NodeState.READY)
-        self._tell_condition()
-
-    def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Begin to follow the others; work on turns runs in the same group."""
+    def start(self, tasks: asyncio.TaskGroup, records: list[Record]) -> None:
+        """Take up the sessions of an earlier life, and follow the others; turns are worked on in `tasks`."""
         self._tasks = tasks
+        for record in records:
+            self._take_up(record)
         tasks.create_task(self._follow_sinks())
         for level in (self._reply, self._spoken, self._playout):
             tasks.create_task(self._follow_traces(level))
@@ -156,6 +143,11 @@ class Sessions:
     # --- what the others say -------------------------------------------------------------------------
 
     def _take_up(self, record: Record) -> None:
+        state = self._bus.session(record.session)
+        is_held = state is not None and state.phase in LIVE_PHASES
+        if not is_held and self._wall_ms() - record.renewed_ms > STORED_INTENT_MS:
+            self._ledger.drop(record.session)
+            return
         self.add(record.session, record.intent, record)
         prompts = (record.running, *record.waiting) if record.running else record.waiting
         for n_before, asked in enumerate(prompts):
@@ -259,32 +251,24 @@ class Sessions:
     # --- what is stored and published ----------------------------------------------------------------
 
     def _commit(self, conversation: Conversation) -> None:
-        """Store what changed, then publish it: nobody sees what a restart would not know."""
-        session, record = conversation.session, conversation.record()
-        if record != self._kept.get(session):
-            self._kept[session] = record
-            self._store.save(record)
-            self._tell_condition()
-        for topic, level in (("control.turn", conversation.turn_state), ("control.intent", record.intent)):
+        """Publish what changed, and have it stored."""
+        session = conversation.session
+        for topic, level in (
+            ("control.turn", conversation.turn_state),
+            ("control.intent", conversation.intent),
+        ):
             if level != self._published.get((topic, session)):
                 self._published[topic, session] = level
                 self._bus.set_state(topic, level, session)
+        self._ledger.put(conversation.record())
 
     def _forget(self, conversation: Conversation) -> None:
         session = conversation.session
         for topic in ("control.turn", "control.intent"):
             self._bus.clear_state(topic, session)
-            self._published.pop((topic, session), None)
-        del self._conversations[session], self._kept[session]
-        self._store.forget(session)
-
-    def _tell_condition(self) -> None:
-        """A store in trouble takes nothing from the session, so this node stays ready, and says it."""
-        condition = self._store.condition
-        if condition != self._condition:
-            self._condition = condition
-            self._bus.log.warning("store", code=condition.code, detail=condition.detail)
-            self._bus.report(NodeState.READY, condition.code, condition.detail)
+            del self._published[topic, session]
+        del self._conversations[session]
+        self._ledger.drop(session)
 
     def _now_ms(self) -> int:
         return self._bus.clock.mono_ns() // 1_000_000

@@ -1,5 +1,6 @@
 """What bot_main asks of its store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,8 @@ class Store(Protocol):
     """Keeps one record per session across restarts.
 
     A store that can't write goes on in memory and says so in its condition; the next call tries again and
-    makes good what was missed. All calls but `load` are short enough for the event loop.
+    makes good what was missed. Every call may block on the disk: all are made in one thread, never in the
+    event loop's.
     """
 
     @property
@@ -29,19 +31,15 @@ class Store(Protocol):
         ...
 
     def load(self) -> list[Record]:
-        """All records; opens the store, which may take long.
+        """Open the store and read all records.
 
         Raises:
             BadSettings: a newer version of Miku wrote it.
         """
         ...
 
-    def save(self, record: Record) -> None:
-        """Keep a record in the place of its session's former one; on disk on return if all is well."""
-        ...
-
-    def forget(self, session: str) -> None:
-        """Drop a session's record."""
+    def write(self, changes: Mapping[str, Record | None]) -> None:
+        """Put sessions' records in the place of their former ones, None to drop them; on disk on return."""
         ...
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """What must outlive a restart, in one SQLite file: a row per session with its intent, turns and memory.
 
-WAL with synchronous FULL: a saved row survives a killed process and a power cut. A row is always written
+WAL with synchronous FULL: a written row survives a killed process and a power cut. A row is always written
 whole, so a write that failed is made good by the next one. A damaged file is set aside, never deleted.
 Source: SQLite's documentation of result codes, WAL and `user_version`.
 """
@@ -8,6 +8,7 @@ Source: SQLite's documentation of result codes, WAL and `user_version`.
 import json
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -35,8 +36,8 @@ MIGRATIONS = (
 )
 """Step n brings a file of version n - 1 to version n (`user_version`). Steps are added, never changed."""
 
-BUSY_MS = 50
-"""Wait for somebody who looks at the file with another program: the event loop can spare no more."""
+BUSY_MS = 500
+"""Wait for somebody who holds the file with another program; answers to people wait with us."""
 
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Result codes after which nothing in the file can be trusted."""
@@ -60,14 +61,13 @@ class SqliteStore:
         self._keep_up()
         return list(self._records.values())
 
-    def save(self, record: Record) -> None:
-        self._records[record.session] = record
-        self._unsaved.add(record.session)
-        self._keep_up()
-
-    def forget(self, session: str) -> None:
-        self._records.pop(session, None)
-        self._unsaved.add(session)
+    def write(self, changes: Mapping[str, Record | None]) -> None:
+        for session, record in changes.items():
+            if record is None:
+                self._records.pop(session, None)
+            else:
+                self._records[session] = record
+        self._unsaved |= changes.keys()
         self._keep_up()
 
     def close(self) -> None:
@@ -93,22 +93,23 @@ class SqliteStore:
                 self.condition = Condition()
 
     def _write_all(self) -> None:
+        """All that is unsaved, in one transaction."""
         db = self._connected()
-        for session in list(self._unsaved):
-            record = self._records.get(session)
-            if record is None:
-                db.execute("DELETE FROM sessions WHERE session = ?", (session,))
-            else:
-                db.execute("INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?,?,?)", _row(record))
-            self._unsaved.discard(session)
+        if not self._unsaved:
+            return
+        rows = [_row(self._records[session]) for session in self._unsaved & self._records.keys()]
+        gone = [(session,) for session in self._unsaved - self._records.keys()]
+        with db:
+            db.execute("BEGIN IMMEDIATE")
+            db.executemany("INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?,?,?)", rows)
+            db.executemany("DELETE FROM sessions WHERE session = ?", gone)
+        self._unsaved.clear()
 
     def _connected(self) -> sqlite3.Connection:
         if self._db is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-            db = sqlite3.connect(
-                self._path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False
-            )
+            db = sqlite3.connect(self._path, isolation_level=None, timeout=BUSY_MS / 1000)
             try:
                 _prepare(db, self._path.name)
                 self._read_rows(db)

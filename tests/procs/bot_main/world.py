@@ -2,8 +2,10 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import Executor, Future
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -27,7 +29,7 @@ from bus.messages import (
 )
 from bus.settings import SessionSettings
 from bus.testing import FakeClock, MemoryNode
-from procs.bot_main import sessions
+from procs.bot_main import ledger, sessions
 from procs.bot_main.app import BotMain
 from procs.bot_main.backends.base import Condition
 from procs.bot_main.config import BotSettings
@@ -51,16 +53,26 @@ class MemoryStore:
     def load(self) -> list[Record]:
         return list(self.records.values())
 
-    def save(self, record: Record) -> None:
+    def write(self, changes: Mapping[str, Record | None]) -> None:
         self.condition = Condition("disk_full", "held in memory only") if self.full else Condition()
         if not self.full:
-            self.records[record.session] = record
-
-    def forget(self, session: str) -> None:
-        self.records.pop(session, None)
+            written = {**self.records, **changes}
+            self.records = {session: record for session, record in written.items() if record}
 
     def close(self) -> None:
         pass
+
+
+class InlineExecutor(Executor):
+    """Does the work where it is asked for, so that a test knows when it is done."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(work(*args, **kwargs))
+        return done
 
 
 class World:
@@ -211,6 +223,7 @@ class Lives:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sessions, "BEAT_S", 0)
+        monkeypatch.setattr(ledger, "ThreadPoolExecutor", InlineExecutor)
         self.clock = FakeClock()
         self.store = MemoryStore()
         self.bot = BotSettings()

@@ -46,6 +46,10 @@ def opened(file: Path) -> Iterator[SqliteStore]:
         yield store
 
 
+def save(store: SqliteStore, *records: Record) -> None:
+    store.write({record.session: record for record in records})
+
+
 def records(file: Path) -> list[Record]:
     with opened(file) as store:
         return store.load()
@@ -60,30 +64,30 @@ def test_the_first_start_finds_nothing_and_all_is_well(file: Path):
 def test_a_restart_finds_what_was_saved(file: Path):
     with opened(file) as store:
         store.load()
-        store.save(OTHER)
-        store.save(RECORD)
+        save(store, OTHER)
+        save(store, RECORD)
     assert records(file) == [RECORD, OTHER]
 
 
 def test_a_later_record_takes_the_place_of_the_former(file: Path):
     later = dataclasses.replace(RECORD, floor=1_008, running=None)
     with opened(file) as store:
-        store.save(RECORD)
-        store.save(later)
+        save(store, RECORD)
+        save(store, later)
     assert records(file) == [later]
 
 
 def test_a_forgotten_session_is_gone(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
-        store.save(OTHER)
-        store.forget(RECORD.session)
+        save(store, RECORD)
+        save(store, OTHER)
+        store.write({RECORD.session: None})
     assert records(file) == [OTHER]
 
 
 def test_nobody_else_may_read_what_people_said(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
         assert {path.stat().st_mode & 0o077 for path in file.parent.iterdir()} == {0}
 
 
@@ -97,7 +101,7 @@ WRITER = """
     floor = 1_000
     while True:
         floor += 1
-        store.save(dataclasses.replace(RECORD, floor=floor))
+        store.write({RECORD.session: dataclasses.replace(RECORD, floor=floor)})
         print(floor, flush=True)
 """
 
@@ -126,14 +130,14 @@ def overwrite(file: Path, offset: int, length: int) -> None:
 @pytest.mark.parametrize(("offset", "length"), [(0, 100), (4096, 4096), (0, 4096)])
 def test_a_damaged_file_is_set_aside_and_a_new_one_works(file: Path, offset: int, length: int):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
     overwrite(file, offset, length)
     damaged = file.read_bytes()
     with opened(file) as store:
         assert store.load() == []
         assert store.condition.code == ""
         assert "miku.db was damaged: set aside as miku.db.damaged-1" in store.condition.detail
-        store.save(OTHER)
+        save(store, OTHER)
     assert records(file) == [OTHER]
     assert file.with_name("miku.db.damaged-1").read_bytes() == damaged
 
@@ -148,20 +152,20 @@ def test_a_second_damaged_file_does_not_replace_the_first(file: Path):
 
 def test_damage_under_a_running_process_costs_nothing_that_it_knows(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
-        store.save(OTHER)
+        save(store, RECORD)
+        save(store, OTHER)
         store.close()
         overwrite(file, 0, 4096)
         changed = dataclasses.replace(OTHER, floor=2_000)
-        store.save(changed)
+        save(store, changed)
         assert "damaged" in store.condition.detail
     assert records(file) == [RECORD, changed]
 
 
 def test_a_row_of_somebody_else_is_left_out_and_told(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
-        store.save(OTHER)
+        save(store, RECORD)
+        save(store, OTHER)
     with closing(sqlite3.connect(file)) as db, db:
         db.execute("UPDATE sessions SET intent = '{' WHERE session = ?", (RECORD.session,))
     with opened(file) as store:
@@ -182,14 +186,14 @@ def full_disk() -> Iterator[None]:
 
 def test_a_full_disk_is_told_and_made_good_when_there_is_room_again(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
         with full_disk():
-            store.save(OTHER)
-            store.forget(RECORD.session)
+            save(store, OTHER)
+            store.write({RECORD.session: None})
             assert store.condition.code == "disk_full"
             assert "held in memory only" in store.condition.detail
         third = dataclasses.replace(OTHER, session="third")
-        store.save(third)
+        save(store, third)
         assert (store.condition.code, store.condition.detail) == ("", "")
     assert records(file) == [OTHER, third]
 
@@ -198,26 +202,26 @@ def test_a_folder_that_can_not_be_made_is_told_and_nothing_crashes(tmp_path: Pat
     (tmp_path / "state").write_text("a file where the folder should be")
     with opened(tmp_path / "state" / "miku.db") as store:
         assert store.load() == []
-        store.save(RECORD)
+        save(store, RECORD)
         assert store.condition.code == "disk_full"
 
 
 def test_a_file_held_by_another_program_is_told_and_made_good(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
         with closing(sqlite3.connect(file)) as other:
             other.execute("BEGIN IMMEDIATE")
-            store.save(OTHER)
+            save(store, OTHER)
             assert "SQLITE_BUSY" in store.condition.detail
             other.rollback()
-        store.save(RECORD)
+        save(store, RECORD)
         assert store.condition.code == ""
     assert records(file) == [RECORD, OTHER]
 
 
 def test_a_file_of_a_newer_version_is_refused_in_one_sentence_and_left_alone(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
     with closing(sqlite3.connect(file)) as db:
         db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = file.read_bytes()
@@ -228,7 +232,7 @@ def test_a_file_of_a_newer_version_is_refused_in_one_sentence_and_left_alone(fil
 
 def test_a_file_of_an_older_version_is_brought_up_to_date(file: Path, monkeypatch: pytest.MonkeyPatch):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
     step = "ALTER TABLE sessions RENAME COLUMN floor TO floor_ms; "
     monkeypatch.setattr("procs.bot_main.backends.store_sqlite.MIGRATIONS", (*MIGRATIONS, step))
     assert records(file) == [RECORD]
@@ -239,7 +243,7 @@ def test_a_file_of_an_older_version_is_brought_up_to_date(file: Path, monkeypatc
 
 def test_an_upgrade_that_is_interrupted_is_done_again(file: Path, monkeypatch: pytest.MonkeyPatch):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
     module = "procs.bot_main.backends.store_sqlite.MIGRATIONS"
     monkeypatch.setattr(module, (*MIGRATIONS, "CREATE TABLE more (a) STRICT; "))
     with opened(file) as store:
@@ -251,5 +255,5 @@ def test_an_upgrade_that_is_interrupted_is_done_again(file: Path, monkeypatch: p
 
 def test_writes_go_through_a_write_ahead_log(file: Path):
     with opened(file) as store:
-        store.save(RECORD)
+        save(store, RECORD)
         assert os.path.getsize(f"{file}-wal") > 0

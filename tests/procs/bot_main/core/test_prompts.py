@@ -115,7 +115,7 @@ def test_the_largest_prompt_fits_into_a_message_of_the_bus():
     assert len(codec.encode(prompt)) <= CONTROL_LIMIT_BYTES
 
 
-LINES = st.text(max_size=30) | st.text("x", min_size=1_000, max_size=3_000)
+LINES = st.text(max_size=10) | st.integers(1_000, 3_000).map("x".__mul__)
 
 
 @given(st.integers(0, 20), st.lists(st.tuples(LINES, LINES, st.booleans()), max_size=30))
