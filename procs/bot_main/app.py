@@ -7,6 +7,7 @@ It never touches text but to hand it on.
 import asyncio
 import secrets
 from functools import partial
+from pathlib import PurePath
 
 from bus import Bus
 from bus.errors import CODES
@@ -58,6 +59,7 @@ class BotMain:
         self._bus = bus
         self._ledger = Ledger(bus, store)
         self._max_sessions = session.max_sessions
+        self._persona_name = PurePath(bot.persona_file).name or "built-in"
         self._answers = Answers()
         self._health = bus.follow("report.health.")
         system = system_message(persona, bot.name)
@@ -65,7 +67,7 @@ class BotMain:
 
     async def run(self) -> None:
         """Take up what an earlier life left, then serve until cancelled."""
-        self._bus.report(NodeState.READY)
+        self._bus.report(NodeState.READY, persona=self._persona_name)
         records = await self._ledger.load()
         async with asyncio.TaskGroup() as tasks:
             self._sessions.start(tasks, records)
@@ -86,7 +88,8 @@ class BotMain:
                 self._decide(request, received.session)
 
     def _decide(self, request: Request, session: str) -> None:
-        conversation = self._sessions.wanted(session, request.sink)
+        named = "" if request.kind is RequestKind.JOIN else session
+        conversation = self._sessions.wanted(named, request.sink)
         verdict = judge(request, self._situation(request, is_wanted=conversation is not None))
         if verdict.step is Step.REFUSE:
             self._answer(RequestAnswer(request.id, False, code=verdict.code))

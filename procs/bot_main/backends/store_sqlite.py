@@ -204,4 +204,4 @@ def _record(row: tuple[Any, ...]) -> Record | None:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":"))

@@ -41,10 +41,14 @@ async def test_a_join_is_answered_in_time_even_if_the_sink_takes_its_own(world: 
 
 async def test_joining_again_means_the_same_session(world: World):
     session = await world.join()
-    again = await world.ask(RequestKind.JOIN)
+    again = await world.ask(RequestKind.JOIN, session="another that was")
     assert again is not None
     assert (again.accepted, again.session) == (True, session)
     assert world.sessions == [session]
+
+
+async def test_health_names_the_persona(world: World):
+    assert (world.node.health.state, world.node.health.facts) == (NodeState.READY, {"persona": "built-in"})
 
 
 async def test_a_refusal_of_the_sink_is_the_answer_and_the_intent_is_withdrawn(world: World):
