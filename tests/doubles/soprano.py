@@ -87,6 +87,8 @@ class SopranoDouble:
         self.texts: list[str] = []
         """All that was asked for."""
         self.cancelled: list[str] = []
+        self.most_at_once = 0
+        """Requests of one client in hand at the same time."""
         self._port = port
         self._keys = keys
         self._tasks: dict[tuple[bytes, str], asyncio.Task[None]] = {}
@@ -130,6 +132,8 @@ class SopranoDouble:
                 self.texts.append(asked["text"])
                 key = (peer, asked["id"])
                 self._tasks[key] = asyncio.create_task(self._say(*key, asked["text"]))
+                at_once = sum(p == peer and not task.done() for (p, _), task in self._tasks.items())
+                self.most_at_once = max(self.most_at_once, at_once)
 
     def _pong(self, number: int) -> dict[str, Any]:
         return {
@@ -154,7 +158,7 @@ class SopranoDouble:
             await self._socket.send_multipart([peer, *self.raw_reply])
             return
         if fault is Fault.ERROR:
-            await self._reply(peer, {"id": request, "code": "tts_failed", "error": "no"})
+            await self._reply(peer, {"id": request, "code": "failed", "error": "no"})
             return
         if fault is Fault.MUTE:
             return
@@ -197,7 +201,7 @@ class SopranoDouble:
             other = {"id": "nobody", "seq": 0, "sample_rate": 48_000, "dtype": self.dtype, "last": False}
             await self._reply(peer, other, bytes(4000))
         elif fault is Fault.ERROR_MIDWAY:
-            await self._reply(peer, {"id": request, "code": "tts_failed", "error": "no"})
+            await self._reply(peer, {"id": request, "code": "failed", "error": "no"})
         return fault in (Fault.ERROR_MIDWAY, Fault.MUTE_MIDWAY)
 
     async def _reply(self, peer: bytes, header: dict[str, Any], payload: bytes = b"") -> None:

@@ -206,7 +206,7 @@ class _Turn:
             try:
                 blob = await (self._attempt or await self._begin()).blob()
             except BackendError as error:
-                if self._heard or self._n_attempts == 2 or not error.retryable:
+                if self._heard or self._n_attempts == 2 or error.code == "tts_unreachable":
                     raise
                 self._give_up_attempt()
                 continue

@@ -1,7 +1,7 @@
 """A voice behind the Soprano link: one request per piece of text, its sound streamed back over ZeroMQ.
 
-Law: `docs/soprano-link.md`. The client is a DEALER; replies carry the request's id, so that turns share one
-socket and replies of cancelled requests fall away. The socket and its monitor are drained when their file
+Law: `docs/soprano-link.md`. The client is a DEALER; replies carry the request's id, so that turns share a
+connection and replies of cancelled requests fall away. A socket and its monitor are drained when their file
 descriptors fire (half the CPU of awaited receives); the descriptors are edge-triggered, so the state is
 asked after every use.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import zmq
 from zmq.utils.monitor import parse_monitor_message
 
-from bus.errors import CODES, BackendError
+from bus.errors import BackendError
 from procs.tts_bridge.core.chunk import Chunk, Encoding, WordMark, is_voice_rate
 from procs.tts_bridge.core.sentences import Piece
 
@@ -37,8 +37,27 @@ REPLY_LIMIT_BYTES = 16 * 1024 * 1024
 REQUEST_LIMIT_BYTES = 64 * 1024 * 1024
 """Sound accepted for one piece: eight minutes of float32; a model that never ends is cut there."""
 
+LINK_REQUESTS = 16
+"""Requests in flight on one connection: the embedded server lets no more of one client wait. Further turns
+get a further connection, which stays for later."""
+
 DRAIN_BATCH = 64
 """Messages taken in one go before other work gets the loop."""
+
+ERRORS = {
+    "busy": ("tts_failed", True),
+    "failed": ("tts_failed", True),
+    "duplicate_id": ("tts_failed", True),
+    "stalled": ("tts_stalled", True),
+    "loading": ("tts_loading", False),
+    "unavailable": ("tts_failed", False),
+    "unknown_voice": ("tts_failed", False),
+    "bad_request": ("tts_failed", False),
+    "too_large": ("tts_failed", False),
+    "unknown_op": ("tts_failed", False),
+    "unsupported_version": ("tts_failed", False),
+}
+"""Code of the link → ours, and whether the same request is worth a second try at once."""
 
 _OPTIONS = {
     zmq.LINGER: 0,
@@ -84,11 +103,13 @@ class SopranoZmq:
     ) -> None:
         self._url = url
         self._stall_timeout_s = stall_timeout_s
-        self._link = _Link(context, url, keys)
+        self._context = context
+        self._keys = keys
+        self._links = [_Link(context, url, keys)]
         self._ids = itertools.count()
 
     async def warm_up(self) -> dict[str, str]:
-        pong = await self._link.ping()
+        pong = await self._links[0].ping()
         facts = {key: str(pong.get(key, ""))[:64] for key in ("engine", "voice")}
         if not pong.get("warmed_up", True):
             raise BackendError("tts_loading", f"{self._url} warms up")
@@ -104,26 +125,40 @@ class SopranoZmq:
                     yield chunk
 
     async def close(self) -> None:
-        self._link.close()
+        for link in self._links:
+            link.close()
 
     async def _begin(self, piece: Piece) -> tuple["_Request", Chunk]:
         """A request with its first sound; the second try is for a server that died or lost the first."""
         try:
             return await self._first_chunk(piece)
         except BackendError as error:
-            if not error.retryable:
+            if not error.retryable or error.code == "tts_unreachable":
                 raise
         return await self._first_chunk(piece)
 
     async def _first_chunk(self, piece: Piece) -> tuple["_Request", Chunk]:
-        await self._link.connected()
-        request = _Request(self._link, f"{next(self._ids)}", piece, self._stall_timeout_s)
+        link = await self._free_link()
+        request = _Request(link, f"{next(self._ids)}", piece, self._stall_timeout_s)
         try:
             request.send()
             return request, await request.chunk()
         except BaseException:
             request.close()
             raise
+
+    async def _free_link(self) -> "_Link":
+        """A connection with room for a request; others may take the room while it is being made."""
+        while True:
+            for link in self._links:
+                if link.has_room:
+                    break
+            else:
+                link = _Link(self._context, self._url, self._keys)
+                self._links.append(link)
+            await link.connected()
+            if link.has_room:
+                return link
 
 
 class _Request:
@@ -140,7 +175,6 @@ class _Request:
         self._news = asyncio.Event()
         self._seq = 0
         self._format: tuple[int, Encoding] | None = None
-        self._ended = False
 
     def send(self) -> None:
         """Ask for the sound."""
@@ -153,6 +187,8 @@ class _Request:
         if self._n_bytes > REQUEST_LIMIT_BYTES:
             self.fail(BackendError("tts_bad_audio", "endless sound", retryable=False))
             return
+        if header.get("last") is True or "code" in header:
+            self._link.requests.pop(self.id, None)
         self._replies.append((header, payload))
         self._news.set()
 
@@ -172,13 +208,11 @@ class _Request:
             chunk = self._read(*await self._reply())
             marks += chunk.marks
             if chunk.data or chunk.last:
-                self._ended = chunk.last
                 return Chunk(self._piece.index, chunk.data, chunk.rate_hz, chunk.encoding, marks, chunk.last)
 
     def close(self) -> None:
         """No reply is wanted any more; the server is told unless it has finished."""
-        self._link.requests.pop(self.id, None)
-        if not self._ended:
+        if self._link.requests.pop(self.id, None) is not None:
             self._link.try_send({"v": 1, "op": "cancel", "id": self.id})
 
     async def _reply(self) -> tuple[dict[str, Any], bytes]:
@@ -224,6 +258,11 @@ class _Link:
         self._pings: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count()
         self.requests: dict[str, _Request] = {}
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more request may be in flight."""
+        return len(self.requests) < LINK_REQUESTS
 
     async def connected(self) -> None:
         """Wait until the server is there.
@@ -330,7 +369,7 @@ class _Link:
                 pong.set_exception(BackendError("tts_unreachable", "the connection was lost"))
 
     def _fail_all(self, error: BackendError) -> None:
-        for request in self.requests.values():
+        for request in list(self.requests.values()):
             request.fail(error)
 
     def _drain(self) -> None:
@@ -396,11 +435,10 @@ def _marks_of(marks: Any, n_chars: int) -> tuple[WordMark, ...]:
 
 
 def _server_error(header: dict[str, Any]) -> BackendError:
-    code = header["code"]
-    if not isinstance(code, str) or not code.isidentifier():
-        code = "unnamed"
-    known = code if code in CODES and code.startswith("tts_") else "tts_failed"
-    return BackendError(known, f"the server says {code[:32]}", retryable=code != "bad_request")
+    """The server's own words stay with it: only a code that the law names is passed on."""
+    name = header["code"] if header["code"] in list(ERRORS) else "failed"
+    code, retryable = ERRORS[name]
+    return BackendError(code, f"the server says {name}", retryable=retryable)
 
 
 def _bad_audio(detail: str) -> BackendError:

@@ -222,3 +222,31 @@ async def test_fades_do_not_touch_what_begins_and_ends_softly(server, voice):
     await ear.listen(voice, ["abc", "def"])
     said = np.rint(server.voice.say("abcdef") * 32767).astype(np.int16)
     assert np.array_equal(ear.samples[: len(said)], said)
+
+
+@pytest.mark.parametrize(
+    ("code", "ours", "n_tries"),
+    [
+        ("failed", "tts_failed", 2),
+        ("busy", "tts_failed", 2),
+        ("stalled", "tts_stalled", 2),
+        ("loading", "tts_loading", 1),
+        ("unavailable", "tts_failed", 1),
+        ("bad_request", "tts_failed", 1),
+        ("a word of their own", "tts_failed", 2),
+        (["failed"], "tts_failed", 2),
+    ],
+)
+async def test_the_servers_errors_have_codes_of_ours(server, voice, code, ours, n_tries):
+    server.header = {"code": code}
+    assert (await failure_of(voice, "Refused.")).code == ours
+    assert len(server.texts) == n_tries
+
+
+async def test_more_turns_than_one_connection_may_hold_share_several(server, voice):
+    server.synthesis_s = 0.2
+    texts = [f"Turn {number}." for number in range(2 * soprano_zmq.LINK_REQUESTS + 1)]
+    heard = await asyncio.gather(*(hear(voice, text) for text in texts))
+    assert [h.text for h in heard] == texts
+    assert server.most_at_once <= soprano_zmq.LINK_REQUESTS
+    assert len(voice._links) == 3
