@@ -11,14 +11,18 @@ N_SAMPLES = 2_000
 """Newest delays and intervals kept of each topic: 40 s of audio frames, and p99 stands on 20 of them."""
 
 
+WINDOW_S = 5.0
+"""Rates of a bus that runs are those of its last seconds."""
+
+
 class TopicMeasure:
     """The measures of one topic, over its newest messages."""
 
-    def __init__(self) -> None:
+    def __init__(self, window_s: float = WINDOW_S) -> None:
         self.count = 0
         self.gaps = 0
         self.last: Tapped | None = None
-        self._meter = RateMeter()
+        self._meter = RateMeter(window_s)
         self._delays_ns: deque[int] = deque(maxlen=N_SAMPLES)
         self._intervals_ns: deque[int] = deque(maxlen=N_SAMPLES)
 
@@ -33,7 +37,7 @@ class TopicMeasure:
         self._delays_ns.append(tapped.delay_ns)
 
     def rate(self, now_ns: int) -> Rate:
-        """Messages and bytes a second over the last 5 s."""
+        """Messages and bytes a second over the window."""
         return self._meter.rate(now_ns)
 
     def age_ms(self, now_ns: int) -> float:
@@ -53,21 +57,31 @@ class TopicMeasure:
 
 
 class Measures:
-    """The measures of every topic heard."""
+    """The measures of every topic heard.
 
-    def __init__(self) -> None:
+    Args:
+        window_s: what rates are taken over; of a recording that is all of it.
+    """
+
+    def __init__(self, window_s: float = WINDOW_S) -> None:
+        self._window_s = window_s
         self.topics: dict[str, TopicMeasure] = {}
         self._gaps = Gaps()
 
     def observe(self, tapped: Tapped) -> int:
         """Take a message in; returns how many of its writer's messages are missing before it."""
         missed = self._gaps.observe(tapped.topic, tapped.header)
-        self.topics.setdefault(tapped.topic, TopicMeasure()).observe(tapped, missed)
+        self.topics.setdefault(tapped.topic, TopicMeasure(self._window_s)).observe(tapped, missed)
         return missed
 
     def of(self, topic: str) -> TopicMeasure:
         """The measure of a topic, an empty one if it was never heard."""
         return self.topics.get(topic) or TopicMeasure()
+
+
+def window_s(recording: str | None) -> float:
+    """The window of rates: all of a recording, up to a day."""
+    return 86_400.0 if recording else WINDOW_S
 
 
 def percentile(values: deque[int], percent: int) -> float:

@@ -94,8 +94,10 @@ class Screen:
             print(json.dumps(row, ensure_ascii=True, default=str), file=self._stream)
 
 
-def rich_table(table: Table) -> RichTable:
+def rich_table(table: Table) -> RichTable | Text:
     """A table for the terminal; values that a row lacks stay empty."""
+    if not table.rows:
+        return Text(f"{table.title}: none")
     rich = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
     for column in table.columns:
         rich.add_column(column.title, justify="right" if column.is_number else "left", overflow="fold")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bus.errors import DecodeError
 from bus.sniffer.arguments import is_meant
 from bus.sniffer.expect import Expectation, Judgement
-from bus.sniffer.measures import Measures
+from bus.sniffer.measures import Measures, window_s
 from bus.sniffer.output import Line, Output, finite, shown_number
 from bus.sniffer.taps import Tapped
 from bus.sniffer.verbs.base import Verb
@@ -38,7 +38,7 @@ class Watch:
     ) -> None:
         self._verb = verb
         self._expectations = expectations
-        self._measures = Measures()
+        self._measures = Measures(window_s(options.recording))
         self._for_s = _duration(verb, options, expectations)
         self._count = _count(verb, options)
         self._n_counted = 0

@@ -15,10 +15,16 @@ from bus.topics import SINKS
 PREFIXES = ("report.turn.", "report.playout.", "flow.prompt", "flow.token", "flow.audio.")
 """What a waterfall is made of."""
 
+LAST_STAGES = {"bot_main", *SINKS}
+"""Stages that end last: without one of them a turn is not over."""
+
 ENDS = (TurnKind.DONE, TurnKind.CUT, TurnKind.FAILED)
 
-SETTLED_NS = 1_000_000_000
-"""A turn that some stage ended and that is quiet for this long is over, whoever else is silent."""
+FAILED_QUIET_NS = 1_000_000_000
+"""A turn that failed or was cut somewhere is over once nothing happened to it for this long."""
+
+ABANDONED_QUIET_NS = 10_000_000_000
+"""A turn that ended only in some stages is given up after this long: the others have died."""
 
 TURN_LIMIT = 64
 """Turns remembered; the oldest are forgotten."""
@@ -65,11 +71,13 @@ class Waterfall:
         return sorted(self.milestones.values(), key=lambda m: m.at_ns)
 
     def is_over(self, now_ns: int) -> bool:
-        """Whether every stage seen, a sink among them, has ended; or one has, and it is quiet since."""
+        """Whether every stage seen has ended, the last ones among them; or nothing more is to be expected."""
         ended = {m.stage for m in self.milestones.values() if m.is_end}
-        stages = {stage for stage, _ in self.milestones}
-        all_ended = bool(ended & set(SINKS)) and stages <= ended
-        return all_ended or (bool(ended) and now_ns - self.last_ns > SETTLED_NS)
+        if ended & LAST_STAGES and {stage for stage, _ in self.milestones} <= ended:
+            return True
+        has_failed = self.outcome in (TurnKind.FAILED, TurnKind.CUT)
+        patience_ns = FAILED_QUIET_NS if has_failed else ABANDONED_QUIET_NS
+        return bool(ended) and now_ns - self.last_ns > patience_ns
 
     @property
     def outcome(self) -> str:
@@ -124,11 +132,12 @@ class Waterfalls:
             waterfall.note(src, TurnKind.FIRST_AUDIO, at_ns)
 
     def _heard(self, tapped: Tapped) -> None:
-        """A playout level names its turn in the body; it repeats, so it begins no turn and delays no end."""
+        """A playout level names its turn in the body; it repeats, so only progress is a sign of life."""
         turn, played_ms = tapped.body.get("turn"), tapped.body.get("played_ms")
         waterfall = self._turns.get((tapped.header.session, turn)) if isinstance(turn, int) else None
-        if waterfall and isinstance(played_ms, int):
-            waterfall.played_ms = max(waterfall.played_ms, played_ms)
+        if waterfall and isinstance(played_ms, int) and played_ms > waterfall.played_ms:
+            waterfall.played_ms = played_ms
+            waterfall.last_ns = max(waterfall.last_ns, tapped.header.mono_ns)
 
     def _of(self, session: str, turn: int) -> Waterfall:
         key = (session, turn)

@@ -11,7 +11,7 @@ class Bw(RateVerb):
     name = "bw"
     summary = "bytes a second, and the size of messages"
     example = "bus-sniffer bw flow. --once"
-    title = "bytes a second, last 5 s"
+    title = "bytes a second: the last 5 s, or all of a recording"
     columns = (
         Column("bytes/s", "bytes_per_s", shown_bytes, is_number=True),
         Column("newest message", "n_bytes", shown_bytes, is_number=True),

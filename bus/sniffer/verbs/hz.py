@@ -6,12 +6,12 @@ from bus.sniffer.verbs.rates import RateVerb
 
 
 class Hz(RateVerb):
-    """Rates over the last 5 s; times between messages over the newest 2,000."""
+    """Times between messages are those of the newest 2,000."""
 
     name = "hz"
     summary = "messages a second, and how regular"
     example = "bus-sniffer hz flow.audio --for 10s --expect 'flow.audio.discord_voice hz>=49'"
-    title = "messages a second, last 5 s"
+    title = "messages a second: the last 5 s, or all of a recording"
     columns = (
         number("hz", "hz", 1),
         number("shortest ms", "shortest_ms", 1),

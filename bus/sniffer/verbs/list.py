@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bus.sniffer.arguments import is_meant, require_topic
 from bus.sniffer.levels import Levels
-from bus.sniffer.measures import Measures
+from bus.sniffer.measures import Measures, window_s
 from bus.sniffer.output import Column, Output, Row, Table, finite, number, shown_bytes
 from bus.sniffer.taps import Tapped
 from bus.sniffer.verbs.base import Verb
@@ -36,7 +36,7 @@ class List(Verb):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
         self._topics = tuple(require_topic(name) for name in options.topics)
-        self._measures = Measures()
+        self._measures = Measures(window_s(options.recording))
         self._levels = Levels()
         self._seen: set[str] = set()
 

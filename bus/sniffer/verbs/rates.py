@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from bus.sniffer.arguments import require_topic
-from bus.sniffer.measures import Measures, TopicMeasure
+from bus.sniffer.measures import Measures, TopicMeasure, window_s
 from bus.sniffer.output import Column, Output, Row, Table
 from bus.sniffer.taps import Tapped
 from bus.sniffer.verbs.base import Verb
@@ -22,7 +22,7 @@ class RateVerb(Verb):
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
         self._topics = tuple(require_topic(name) for name in options.topics)
-        self._measures = Measures()
+        self._measures = Measures(window_s(options.recording))
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 
 from bus.sniffer.levels import Levels
-from bus.sniffer.measures import Measures
+from bus.sniffer.measures import Measures, window_s
 from bus.sniffer.output import Column, Output, Row, Table, finite, number, shown_bytes
 from bus.sniffer.taps import Tapped
 from bus.sniffer.verbs.base import Verb
@@ -61,7 +61,7 @@ class Top(Verb):
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)
-        self._measures = Measures()
+        self._measures = Measures(window_s(options.recording))
         self._levels = Levels()
         self._seen: set[str] = set()
 

@@ -84,26 +84,45 @@ def test_a_failure_is_the_outcome_and_names_its_code(bus):
     assert "llm_unreachable" in line.text
 
 
-def test_a_turn_that_ended_somewhere_is_over_once_it_is_quiet(bus):
+def over_after_ms(bus, waterfalls, *, limit_ms=20_000):
+    """How long after now the turn is over, in steps of 100 ms."""
+    for waited_ms in range(0, limit_ms, 100):
+        if waterfalls.take_over(bus.now_ns):
+            return waited_ms
+        bus.clock.advance_ms(100)
+    return None
+
+
+def test_a_failed_turn_is_over_once_it_is_quiet(bus):
+    accepted = bus.milestone("bot_main", TurnKind.ACCEPTED)
+    failed = bus.milestone("llm_streamer", TurnKind.FAILED, "llm_empty")
+    assert 1_000 <= over_after_ms(bus, followed([accepted, failed])) <= 1_200
+
+
+def test_a_slow_voice_does_not_end_a_turn_whose_text_is_done(bus):
     waterfalls = followed(
-        [
-            bus.milestone("bot_main", TurnKind.ACCEPTED),
-            bus.milestone("llm_streamer", TurnKind.FAILED, "llm_empty"),
-        ]
+        [bus.milestone("bot_main", TurnKind.ACCEPTED), bus.milestone("llm_streamer", TurnKind.DONE)]
     )
+    bus.clock.advance_ms(8_000)
     assert waterfalls.take_over(bus.now_ns) == []
-    bus.clock.advance_ms(1_001)
-    assert [w.turn for w in waterfalls.take_over(bus.now_ns)] == [TURN]
+    waterfalls.observe(bus.frame(0))
+    assert over_after_ms(bus, waterfalls) > 9_000
 
 
-def test_playout_says_how_much_was_heard_but_neither_begins_nor_prolongs_a_turn(bus):
+def test_playing_on_keeps_a_turn_open_and_a_repeated_level_does_not(bus):
     playout = "report.playout.discord_voice"
-    waterfalls = followed([bus.heard(playout, PlayoutState(TURN - 1, 40, 0, 0), SESSION), *reply(bus)])
-    for _ in range(5):
+    waterfalls = followed(
+        [bus.heard(playout, PlayoutState(TURN - 1, 40, 0, 0), SESSION), *list(reply(bus))[:-2]]
+    )
+    for played_ms in range(0, 15_000, 1_000):
         bus.clock.advance_ms(1_000)
-        waterfalls.observe(bus.heard(playout, PlayoutState(TURN, 60, 0, TURN), SESSION))
+        waterfalls.observe(bus.heard(playout, PlayoutState(TURN, played_ms, 0, 0), SESSION))
+        assert waterfalls.take_over(bus.now_ns) == []
+    for _ in range(11):
+        bus.clock.advance_ms(1_000)
+        waterfalls.observe(bus.heard(playout, PlayoutState(TURN, 14_000, 0, 0), SESSION))
     assert waterfalls.get(TURN - 1) is None
-    assert waterfalls.get(TURN).played_ms == 60
+    assert waterfalls.get(TURN).played_ms == 14_000
     assert len(waterfalls.take_over(bus.now_ns)) == 1
 
 

@@ -134,6 +134,7 @@ def test_observing_verbs_work_on_recordings(night, tmp_path, capsys):
     assert (code, [row["turn"] for row in rows], rows[0]["frames"]) == (0, [TURN], 50)
     code, rows = asked(capsys, "hz", SINK, "--from", night, "--expect", f"{SINK} count==50")
     assert (code, rows[0]["count"], rows[-1]["is_met"]) == (0, 50, True)
+    assert rows[0]["hz"] > 100
     code, rows = asked(capsys, "echo", "flow.token", "--from", night, "--once")
     assert [row["body"]["text"] for row in rows] == ["<6 chars>"]
     code, rows = asked(capsys, "list", "--from", night, "--expect", "flow.token count>9")
