@@ -4,6 +4,8 @@ All languages are looked up at once, since a reply's language is not known; so a
 language stands here only in the group that can tell it from the abbreviation.
 """
 
+import re
+
 from procs.tts_bridge.core.wordlist import words
 
 
@@ -15,14 +17,14 @@ TITLES = _all({
     "en": "Mr Mrs Ms Mx Dr Prof St Mt Gen Sen Rep Gov Capt Cpt Lt Col Sgt Maj Cmdr Rev Fr Hon Pres Supt Insp",
     "de": "Hr Frl Dipl Ing Mag Hl",
     "fr": "Mme Mlle Mgr Pr Ste",
-    "es": "Sr Sra Srta Dra Lic Ud Uds Vd Dña Profa Av",
+    "es": "Sr Sra Srta Dra Lic Ud Uds Vd Dña Profa Av Avda",
     "pt": "Exmo Eng",
     "it": "Sig Dott Avv Geom Egr Gent Sigg Mons",
     "nl": "Dhr Mevr Mw Drs Mej",
     "pl": "Płk Ks Inż",
     "cs": "Bc MUDr JUDr RNDr PhDr",
     "ro": "Dl Dna",
-    "tr": "Doç Sn Yrd",
+    "tr": "Doç Sn Yrd Cad",
     "el": "Δρ Αγ Καθ Κος",
     "id": "Bpk Sdr Yth Tn Ny",
     "vi": "TS ThS PGS GS TP",
@@ -35,15 +37,15 @@ TITLES = _all({
 LEADING = _all({
     "en": "mr mrs ms dr prof e.g i.e cf viz vs approx esp incl resp messrs",
     "de": "z.b d.h u.a i.d.r s.o s.u z.t o.g u.u v.a m.e i.a bzw ggf evtl inkl exkl vgl sog bspw allg "
-          "ehem geb gest zzgl ugs str",
-    "fr": "p.ex c.-à-d càd env éd boul mme mlle",
-    "es": "p.ej avda gral depto sr sra srta dra",
-    "it": "p.es sig dott",
-    "nl": "bijv o.a d.w.z m.b.t i.v.m t.o.v m.a.w a.u.b i.p.v dhr mevr",
-    "pl": "np tzn tzw m.in ul wg św",
+          "ehem geb gest zzgl ugs str dr.med",
+    "fr": "p.ex c.-à-d càd env éd av bd boul mme mlle",
+    "es": "p.ej aprox avda gral depto sr sra srta dra",
+    "it": "p.es sig dott avv geom",
+    "nl": "bijv ong o.a d.w.z m.b.t i.v.m t.o.v m.a.w a.u.b i.p.v dhr mevr",
+    "pl": "np tzn tzw m.in ul wg św inż",
     "cs": "např tzv tj mj popř mudr ing sv",
     "sk hr": "napr npr",
-    "sv": "t.ex bl.a d.v.s dvs s.k jfr f.d",
+    "sv": "t.ex bl.a d.v.s dvs s.k jfr f.d ang",
     "da no": "f.eks jf ekskl hr",
     "fi": "esim ks huom vrt",
     "hu": "pl ún özv ifj",
@@ -51,13 +53,13 @@ LEADING = _all({
     "ru": "т.е т.к т.н ул напр проф акад г-н г-жа пр просп д-р ср",
     "uk": "т.зв вул див ім",
     "bg": "т.нар",
-    "el": "π.χ δηλ βλ λ.χ κ.α",
+    "el": "π.χ δηλ βλ λ.χ κ.α κ κα",
     "id": "jl a.n",
 })  # fmt: skip
 """Always followed by what they belong to; in any case."""
 
 CLOSING = _all({
-    "en": "etc a.m p.m inc ltd corp jr ph.d b.a m.a b.c a.d al ft sq oz lbs tbsp tsp",
+    "en": "etc a.m p.m inc ltd corp co ex jr ph.d b.a m.a b.c a.d al ft sq oz lbs tbsp tsp",
     "de": "usw u.s.w u.ä o.ä u.v.m v.chr n.chr u.a.m u.dgl jh jhd",
     "fr": "j.-c",
     "es": "ee.uu a.c d.c s.a",
@@ -72,7 +74,7 @@ CLOSING = _all({
     "hu": "stb i.sz i.e",
     "ro": "ș.a ş.a ș.a.m.d î.hr d.hr",
     "tr": "vb m.ö m.s",
-    "ru": "т.д т.п др пр.н н.э руб тыс млн млрд гг вв см им",
+    "ru": "т.д т.п др пр.н н.э руб тыс млн млрд гг вв см им чел",
     "uk": "ін н.е грн тис",
     "el": "κ.λπ κλπ κ.ά κ.ο.κ π.μ μ.μ μ.χ",
     "vi": "v.v",
@@ -87,18 +89,22 @@ NUMBERED = _all({
     "es": "núm cap pág págs",
     "it": "n pag",
     "nl": "blz hfst",
-    "pl": "godz rozdz poz r",
+    "pl": "godz rozdz poz rys r",
     "cs": "č čl odst",
     "sv": "kl sid",
     "fi": "nro klo luku",
     "hu": "sz kb",
-    "ru": "стр рис гл п ст д кв",
+    "ru": "стр рис гл п ст д кв ок",
     "uk": "стор",
     "el": "σελ αρ κεφ",
     "tr": "sf",
     "id": "hal hlm",
 })  # fmt: skip
 """Words or abbreviations: the latter only before a number."""
+NUMBERED_ENDS = ("str",)
+"""The same for the ends of compounds: `Hauptstr. 5`."""
+ELIDED = re.compile(r"^(?:l|d|un|dell|all|nell|sull|qu|c|j|s|n|m|t)'(?=\w{2})")
+"""Articles that are one token with the word behind: `l'avv.`."""
 
 MONTHS = _all({
     "de": "Januar Jänner Februar März April Mai Juni Juli August September Oktober November Dezember "
@@ -134,6 +140,11 @@ STARTERS = frozenset(words("""
     Bu O Ben Biz Sonra Ama Ve El Ea Apoi Dar Și Αυτός Αυτή Το Ο Η Μετά Αλλά Και
 """))  # fmt: skip
 """Words with a capital that begin sentences and are no names: behind an initial they show that one ended."""
+
+INTERJECTIONS = frozenset(
+    words("hm hmm hmmm mhm mm mmm sh shh shhh psst pst pff pfft brr brrr grr grrr tsk zzz")
+)
+"""Words without a vowel that are no abbreviations."""
 
 CONJUNCTIONS = frozenset(words("""
     and but or so because that which who when while where if as than then since until although though

@@ -33,17 +33,24 @@ SOUNDS = words("""
 SHOWN = words("""
     laugh smile wave cry dance sing clap jump hug bow whisper mumble mutter pause blink stare glance frown
     scream shout hum whistle stretch salute cheer think ponder beam glare stutter stammer breathe exhale
-    inhale shiver tremble lick kiss bounce spin squint swoon cackle gesture
+    inhale shiver tremble lick kiss bounce spin squint swoon cackle gesture tilt lean scratch rub tap pat
+    grab poke pretend adjust brush flick clutch straighten crouch kneel peek squeeze flop wag
 """)
 """Ordinary words too: done in the third person anywhere (`*laughs*`), in any form where a sentence begins."""
 
 MOVES = words("""
-    look tilt lean turn put take reach step walk run sit stand hold move raise lower shake scratch rub
-    tap pat point touch cross close open lift pull push grab hide lie drop fall get start begin play poke
-    pretend try adjust brush fold roll type check tug twist flip float glow flick cover clutch
-    clear straighten slide snap crouch kneel peek peer pet squeeze flop wag
+    look turn put take reach step walk run sit stand hold move raise lower shake point touch cross close open
+    lift pull push hide lie drop fall get start begin play try roll type check twist flip float glow cover
+    clear slide snap
 """)
-"""Too ordinary to be sure: done only in the third person with words behind (`*looks away*`)."""
+"""Too ordinary to be sure: done in the third person with a gesture behind (`*looks away*`)."""
+GESTURES = frozenset(
+    words("""
+    away around down up at back over off aside forward closer toward towards into
+    her his its their my your herself himself head hand hands eyes arms chin hair breath step bow sip seat
+""")
+)
+"""What a body does or does it with: `it *looks away*`, but `it *looks like* rain`."""
 
 ADVERBS = re.compile(r"^\w{3,14}ly$|^(?:just|then|also|and|she|he|they|miku|still|almost)$")
 """May stand before the action word: `*softly giggles*`, `*she smiles*`."""
@@ -102,7 +109,7 @@ def _is_led_by_action(phrase: list[str], *, is_open: bool) -> bool:
     if word in _SOUND_FORMS or word in _SHOWN_FORMS or word in ELSEWHERE or word.startswith(CAPTIONS):
         return True
     if word in _MOVE_FORMS:
-        return len(phrase) > 1
+        return not GESTURES.isdisjoint(phrase[1:5])
     return is_open and (word in _SHOWN_GERUNDS or (word in _SHOWN_STEMS and len(phrase) == 1))
 
 

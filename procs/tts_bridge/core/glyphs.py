@@ -82,6 +82,11 @@ def is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M"
 
 
+def carries_mark(before: str) -> bool:
+    """Whether a mark behind `before` has a letter to belong to: one behind an emoji or a blank has none."""
+    return before in JOINERS or before.isalnum() or (before != "" and is_mark(before) and glyph(before) != "")
+
+
 def is_spaceless(char: str) -> bool:
     """Whether `char` is of a script that writes no spaces between words: Thai, Lao, Burmese, Khmer, CJK."""
     return (

@@ -9,7 +9,7 @@ STRONG = "!?！？。｡．।॥؟۔։።፧፨။។៕།༎⸮‼⁇⁈⁉"
 Khmer, Tibetan."""
 STOPS = ".…"
 """End a sentence unless they belong to an abbreviation, a number, a name or a hesitation."""
-CLAUSE = ",;:—、，；：،؛՝፣፤፥፦၊៖\u0387"
+CLAUSES = ",;:—、，；：،؛՝፣፤፥፦၊៖\u0387"
 """Divide a sentence: commas, semicolons, colons and the dash."""
 WIDE = frozenset("、，；：،؛՝፣፤፥፦၊៖—")
 """Clause marks that need no blank behind them."""
@@ -29,5 +29,7 @@ QUOTING = frozenset("とっだなのはがをにもで")
 
 THAI_LAO = "\u0e01-\u0e4e\u0e81-\u0ece"
 """Letters and vowel signs of the scripts whose sentences end with a blank."""
+LINKS = ("และ", "หรือ", "กับ", "ແລະ", "ຫຼື")
+"""And, or, with: a blank before these does not end a Thai or Lao sentence."""
 REPETITION = frozenset("ๆໆฯຯ")
 """A blank behind these is spelling."""

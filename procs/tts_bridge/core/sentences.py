@@ -14,9 +14,10 @@ that safe. Pure; time comes in as an argument.
 import re
 from dataclasses import dataclass
 
-from procs.tts_bridge.core.boundaries import MARK, Kind, judge
+from procs.tts_bridge.core.around import Kind
+from procs.tts_bridge.core.boundaries import MARK, judge
 from procs.tts_bridge.core.divisions import divide, last_word_end
-from procs.tts_bridge.core.punctuation import CLAUSE, STOPS, STRONG
+from procs.tts_bridge.core.punctuation import CLAUSES, STOPS, STRONG
 from procs.tts_bridge.core.speakable import Spoken
 
 CLAUSE_CHARS = 8
@@ -30,7 +31,7 @@ LONGEST_CHARS = 200
 MAX_WAIT_MS = 1_500
 """Text waits this long for its sentence to end: a stalled model shall not silence what is already there."""
 
-LEADING_MARKS = re.compile(rf"[\s{re.escape(STRONG + STOPS + CLAUSE)}]+")
+LEADING_MARKS = re.compile(rf"[\s{re.escape(STRONG + STOPS + CLAUSES)}]+")
 """Left over when an end was taken early: nothing to say."""
 
 
@@ -55,6 +56,7 @@ class Sentences:
         self._scanned = 0
         self._clause_end = 0
         self._index = 0
+        self._starts_sentence = True
         self._waiting_since_ms = 0
 
     def feed(self, spoken: Spoken, now_ms: int) -> list[Piece]:
@@ -98,7 +100,7 @@ class Sentences:
         while found := MARK.search(self._text, self._scanned):
             if found.end() > limit:
                 break
-            kind = judge(self._text, found, is_final=is_final)
+            kind = judge(self._text, found, starts_sentence=self._starts_sentence, is_final=is_final)
             if kind is Kind.UNDECIDED:
                 return None
             self._scanned = found.end()
@@ -141,6 +143,7 @@ class Sentences:
         text = text.strip()
         piece = Piece(self._index, text, offsets[n_skipped : n_skipped + len(text)], ends_sentence)
         self._index += 1
+        self._starts_sentence = ends_sentence
         return [piece]
 
     def _drop_leading(self) -> None:

@@ -80,6 +80,10 @@ class Spacing:
             self._write(",", [offset])
         self.space(offset)
 
+    def tighten(self) -> None:
+        """Forgets the gap: what comes next belongs to what was said last."""
+        self._reset_gap()
+
     def end_line(self, offset: int) -> None:
         """Says a line feed at once, one between any two lines."""
         self._reset_gap()

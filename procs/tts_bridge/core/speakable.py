@@ -9,7 +9,7 @@ word, so the splitter hears of a sentence's end with the token that brings it.
 import re
 from dataclasses import dataclass
 
-from procs.tts_bridge.core.glyphs import JOINERS, glyph, is_joined, is_mark
+from procs.tts_bridge.core.glyphs import JOINERS, carries_mark, glyph, is_joined, is_mark
 from procs.tts_bridge.core.markup import CONSTRUCTS
 from procs.tts_bridge.core.markup.faces import EMOTICON_HEADS, emoticon
 from procs.tts_bridge.core.markup.here import Cut, Here, Verdict
@@ -106,6 +106,8 @@ class Speakable:
         self._hides_until = cut.hides_until
         if cut.ends_line:
             self._spacing.end_line(offset)
+        if cut.is_tight:
+            self._spacing.tighten()
         if cut.is_pause:
             self._spacing.pause(offset)
         if cut.gap:
@@ -125,6 +127,6 @@ class Speakable:
             self._spacing.end_line(offset)
         elif said == " ":
             self._spacing.space(offset)
-        elif not (is_mark(char) and glyph(self._before) is None):
+        elif not is_mark(char) or carries_mark(self._before):
             for each in said:
                 self._spacing.say(each, offset)

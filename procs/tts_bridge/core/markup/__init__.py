@@ -13,6 +13,7 @@ from procs.tts_bridge.core.markup.faces import EMOTICON_HEADS, emoticon, parenth
 from procs.tts_bridge.core.markup.here import Cut, Here, Verdict
 from procs.tts_bridge.core.markup.lines import DASHES, bar, dash, equals, greater, hyphen, plus
 from procs.tts_bridge.core.markup.links import bracket, bracket_end, slash, source
+from procs.tts_bridge.core.markup.quotes import guillemet
 from procs.tts_bridge.core.markup.tags import at_sign, colon, entity, less
 
 Construct = Callable[[Here], Cut | Verdict]
@@ -22,6 +23,7 @@ CONSTRUCTS: dict[str, Construct] = {
     **dict.fromkeys("~～〜", tilde),
     **dict.fromkeys(DASHES, dash),
     **dict.fromkeys("(（", parenthesis),
+    **dict.fromkeys("«»", guillemet),
     "*": star,
     "_": underscore,
     "|": bar,

@@ -3,6 +3,7 @@
 import re
 
 from procs.tts_bridge.core import actions
+from procs.tts_bridge.core.glyphs import glyph, is_mark
 from procs.tts_bridge.core.markup.here import PLAIN, WAIT, Cut, Here, Verdict
 from procs.tts_bridge.core.spacing import Gap
 from procs.tts_bridge.core.wordlist import words
@@ -10,9 +11,11 @@ from procs.tts_bridge.core.wordlist import words
 CAPTION_CHARS = 120
 """Longest look into parentheses."""
 
-FACE_PARTS = re.compile(r"[^\w\s.,:;!?'\"’“”%$€£¥/&+\-–—=°#@()（）、。，]|_")
+DRAWN = re.compile(r"[_^°•｡]|^\s*[・･].*[・･]\s*$")
+"""Punctuation that faces are drawn with, beside the pictures of `glyph`."""
 ARMS = re.compile(r"[ノﾉ/\\┛ง۶ᕗ╯☆✧♡♪~～*]*")
-LETTERS = re.compile(r"[^\W\d_]{3,}|\d")
+TEXT = re.compile(r"[^\W\d_ﾞﾟ]{2,}|\d")
+"""Two letters in a row or a digit: no face."""
 
 
 def parenthesis(here: Here) -> Cut | Verdict:
@@ -33,11 +36,13 @@ def parenthesis(here: Here) -> Cut | Verdict:
 
 
 def _is_face(content: str) -> bool:
-    return bool(FACE_PARTS.search(content)) and not _has_words(content)
+    is_drawn = DRAWN.search(content) or any(glyph(char) is None for char in content)
+    return bool(is_drawn) and not _has_words(content)
 
 
 def _has_words(content: str) -> bool:
-    return bool(LETTERS.search(content))
+    letters = "".join(char for char in content if not is_mark(char))  # vowel signs interrupt no word
+    return bool(TEXT.search(letters))
 
 
 EMOTICONS = words(r"""

@@ -28,6 +28,8 @@ class Cut:
     """Part of it that is said as it is, relative to its start."""
     said: str = ""
     """What is said in its place."""
+    is_tight: bool = False
+    """Whether no gap may stay between it and what was said before."""
     is_pause: bool = False
     """Whether it is a pause: a comma is said at once."""
     ends_line: bool = False

@@ -71,8 +71,12 @@ def bracket(here: Here) -> Cut | Verdict:
     end = rest.find("]")
     if end < 0:
         return WAIT if may_go_on and _may_be_note(rest) else MARK
-    content = rest[:end]
-    is_dropped = NOTE.fullmatch(content) or actions.is_caption(content)
+    is_dropped = bool(NOTE.fullmatch(rest[:end]))
+    if actions.is_caption(rest[:end]):
+        behind = here.at + end + 2
+        if not here.knows(behind):
+            return WAIT
+        is_dropped = here.peek(behind) != "("  # the text of a link is said
     return Cut(end + 1, Gap.SPACE) if is_dropped else MARK  # the closing bracket may carry a target
 
 
