@@ -124,6 +124,10 @@ CODES: dict[str, Code] = {
         "The language model did not answer in time.",
         "Try again, or raise llm.first_token_timeout_s for slow hardware.",
     ),
+    "model_unusable": Code(
+        "The model file can't be used.",
+        "Correct llm_server.gguf, or leave it empty for the demo brain; `miku status` names the fault.",
+    ),
     # the voice
     "tts_unreachable": Code(
         "The voice server does not answer.",
@@ -149,6 +153,10 @@ CODES: dict[str, Code] = {
     "peer_stalled": Code(
         "One of Miku's own processes took no data for two seconds.",
         "It is restarted by itself; `miku status` names it.",
+    ),
+    "peer_lost": Code(
+        "One of Miku's own processes died in the middle of the answer.",
+        "It is restarted by itself: try again.",
     ),
     "turn_timeout": Code(
         "The answer did not finish in time and was given up.",
@@ -183,9 +191,17 @@ CODES: dict[str, Code] = {
         "The disk is full, so sound can't be written.",
         "Free some space, or set state_dir to another disk.",
     ),
+    "store_failed": Code(
+        "Miku's memory can't be written to the disk; she goes on, but would forget at a restart.",
+        "Free some space and correct the permissions of state_dir.",
+    ),
     "bot_unreachable": Code(
         "The process that takes prompts does not answer.",
         "Start Miku (`make run`), or see `miku status`.",
+    ),
+    "port_taken": Code(
+        "Another program holds a port that Miku needs.",
+        "Stop that program, or set bus.base_port to another value; `miku doctor` names the port.",
     ),
     "bad_request": Code(
         "The request can't be understood.",

@@ -150,7 +150,7 @@ class ReplyState:
     complete: bool
     """Whether the model has finished."""
     finish_reason: str = ""
-    """`stop`, `length` or an error code, once complete."""
+    """`stop`, `length`, `cut` (the turn died) or an error code, once complete."""
 
 
 @dataclass(frozen=True)
@@ -289,12 +289,6 @@ class Prompt:
     """Persona, history and the new message."""
     verbatim: str = ""
     """If set: spoken as it is, without asking the model."""
-    max_tokens: int = 500
-    """Upper bound of the reply's length."""
-    temperature: float = 0.8
-    """Sampling temperature."""
-    stop: tuple[str, ...] = ()
-    """Texts at which the reply ends."""
 
 
 @dataclass(frozen=True)

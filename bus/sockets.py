@@ -203,7 +203,11 @@ class Reader:
         for _ in range(DRAIN_BATCH):
             if self._paused or self._socket.closed or not _events(self._socket) & zmq.POLLIN:
                 return
-            self._on_parts(self._socket.recv_multipart(zmq.NOBLOCK))
+            try:
+                parts = self._socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:  # a peer went away between the question and the answer
+                continue
+            self._on_parts(parts)
         self._loop.call_soon(self._drain)
 
 

@@ -4,9 +4,8 @@ from bus.node import Node
 from bus.runtime import run
 from bus.topics import LLM_SERVER_PORT_OFFSET
 from procs.llm_streamer.app import Streamer
-from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat
+from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat, Sampling
 from procs.llm_streamer.config import Config
-from procs.llm_streamer.core.prompts import Sampling
 
 
 def make(node: Node, config: Config) -> Streamer:
@@ -14,6 +13,7 @@ def make(node: Node, config: Config) -> Streamer:
     llm = config.llm
     base_url = llm.base_url or f"http://127.0.0.1:{config.bus.base_port + LLM_SERVER_PORT_OFFSET}"
     api_key = llm.api_key if llm.base_url else node.keys.token("llm_server")
+    sampling = Sampling(llm.max_tokens, llm.temperature, llm.stop)
     limits = Limits(
         connect_timeout_s=llm.connect_timeout_s,
         first_token_timeout_s=llm.first_token_timeout_s,
@@ -21,8 +21,8 @@ def make(node: Node, config: Config) -> Streamer:
         reply_timeout_s=llm.reply_timeout_s,
         max_reply_chars=llm.max_reply_chars,
     )
-    backend = OpenAiChat(base_url, llm.model if llm.base_url else "", api_key, limits)
-    return Streamer(node, backend, Sampling(llm.max_tokens, llm.temperature, llm.stop))
+    backend = OpenAiChat(base_url, llm.model if llm.base_url else "", api_key, sampling, limits)
+    return Streamer(node, backend)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from bus.interface import Bus, Received
 from bus.messages import NodeState, Phase, Prompt, ReplyState, SessionState, Token, TurnEvent, TurnKind
 from procs.llm_streamer.backends.base import LlmBackend, ServerStatus, Waiting
 from procs.llm_streamer.core.failures import state_of
-from procs.llm_streamer.core.prompts import Sampling, completed, read_out
+from procs.llm_streamer.core.read_out import read_out
 
 LANE_LIMIT = 8
 """Prompts of one session that may wait here, as many as their flow holds; further ones are refused."""
@@ -36,20 +36,15 @@ ABOUT_SERVER = ("llm_unreachable", "llm_loading", "llm_model_unknown")
 
 
 class Streamer:
-    """The app.
-
-    Args:
-        sampling: the operator's choices, for what a prompt leaves open.
-    """
+    """The app."""
 
     name = "llm_streamer"
     reads: tuple[str, ...] = ("flow.prompt", "control.session.", "control.turn")
     writes: tuple[str, ...] = ("flow.token", "report.reply")
 
-    def __init__(self, bus: Bus, backend: LlmBackend, sampling: Sampling) -> None:
+    def __init__(self, bus: Bus, backend: LlmBackend) -> None:
         self._bus = bus
         self._backend = backend
-        self._sampling = sampling
         self._lanes: dict[str, deque[Received[Prompt]]] = {}
         """Session → prompts behind the one being answered; present while one is."""
         self._status = ServerStatus(NodeState.STARTING)
@@ -124,7 +119,7 @@ class Streamer:
             SILENCE_S, self._wait, Waiting("llm_loading", f"silent for {SILENCE_S:g} s")
         )
         try:
-            async with aclosing(self._backend.reply(completed(prompt, self._sampling))) as reply:
+            async with aclosing(self._backend.reply(prompt)) as reply:
                 async for item in reply:
                     if isinstance(item, Waiting):
                         self._wait(item)

@@ -38,7 +38,7 @@ SAMPLES = (
     Request("r-1", RequestKind.PROMPT, "Hi", "discord_voice", "Ann"),
     RequestAnswer("r-1", True, "s", TURN, "busy", 2),
     ChatMessage("user", "Hi"),
-    Prompt((ChatMessage("system", "Be kind."),), "read this", 100, 0.5, ("\n\n",)),
+    Prompt((ChatMessage("system", "Be kind."),), "read this"),
     Token(7, " world", True, "stop"),
     AudioFrame(9, 2, bytes(range(256)) * 7 + bytes(FRAME_BYTES - 1792), True),
 )

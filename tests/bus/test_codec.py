@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus import codec
 from bus.errors import BadMessage, DecodeError
-from bus.messages import AudioFrame, Health, NodeState, Prompt, SpokenState, Token, TurnState
+from bus.messages import AudioFrame, Health, NodeState, Prompt, SpokenState, Token, TurnEvent, TurnState
 from bus.topics import AUDIO_LIMIT_BYTES, TOPICS
 from tests.bus.samples import SAMPLES
 
@@ -72,8 +72,8 @@ WRONG = [
     ("a number as a key", Health, {"state": "ready", "pid": 1, "applied": {1: 1}}),
     ("a number in a list of messages", Prompt, {"messages": [1]}),
     ("a map for a list", SpokenState, {"turn": 1, "duration_ms": 1, "complete": True, "marks": {}}),
-    ("not a number", Prompt, {"messages": [], "temperature": float("nan")}),
-    ("infinity", Prompt, {"messages": [], "temperature": float("inf")}),
+    ("not a number", TurnEvent, {"kind": "done", "elapsed_ms": float("nan")}),
+    ("infinity", TurnEvent, {"kind": "done", "elapsed_ms": float("inf")}),
     ("a list", TurnState, [1, 2]),
 ]
 

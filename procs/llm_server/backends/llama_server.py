@@ -116,8 +116,8 @@ class LlamaServer:
     def _failure(self, model: Model, returncode: int) -> BackendError:
         if any("HTTP server" in complaint for complaint in self._complaints):
             return BackendError(
-                "llm_failed", f"port {self._port} is taken: end that program, or change bus.base_port"
+                "port_taken", f"port {self._port} is taken: end that program, or change bus.base_port"
             )
         # The first complaint is the cause, the others only say what it prevents.
         reason = next(iter(self._complaints), f"it ended with {returncode}")
-        return BackendError("llm_failed", f"llama.cpp can't load {model.path}: {reason}")
+        return BackendError("model_unusable", f"llama.cpp can't load {model.path}: {reason}")

@@ -61,7 +61,7 @@ class ModelFiles:
             if not path.exists():
                 _write(path, demo_brain.build())
         except OSError as error:
-            code = "disk_full" if error.errno == errno.ENOSPC else "llm_failed"
+            code = "disk_full" if error.errno == errno.ENOSPC else "model_unusable"
             raise BackendError(
                 code, f"the demo brain can't be written to {folder}: {error.strerror}"
             ) from None
@@ -96,4 +96,4 @@ def _mark(path: Path) -> tuple[int, int] | None:
 
 
 def _unusable(path: Path, reason: str) -> BackendError:
-    return BackendError("llm_failed", f"llm_server.gguf can't be used: {reason}: {path}")
+    return BackendError("model_unusable", f"llm_server.gguf can't be used: {reason}: {path}")

@@ -59,6 +59,15 @@ class Limits:
     max_reply_chars: int
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """How the model is asked to answer."""
+
+    max_tokens: int
+    temperature: float
+    stop: tuple[str, ...]
+
+
 class OpenAiChat:
     """One server.
 
@@ -66,12 +75,13 @@ class OpenAiChat:
         base_url: its address, with or without `/v1`.
         model: model to ask for; empty = the first chat model it lists.
         api_key: sent as bearer token, if not empty.
+        sampling: asked of the server; length and stop strings are kept on our side too.
 
     Raises:
         BadSettings: the address or the key can't be used.
     """
 
-    def __init__(self, base_url: str, model: str, api_key: str, limits: Limits) -> None:
+    def __init__(self, base_url: str, model: str, api_key: str, sampling: Sampling, limits: Limits) -> None:
         try:
             self._endpoint = endpoint(base_url)
         except ValueError as error:
@@ -86,6 +96,7 @@ class OpenAiChat:
         self._refused_model = ""
         """Model that the server said it does not know; it stays wrong until it is in the server's list."""
         self._api_key = api_key.strip()
+        self._sampling = sampling
         self._limits = limits
         self._http: aiohttp.ClientSession | None = None
 
@@ -148,7 +159,7 @@ class OpenAiChat:
     async def _ask(self, prompt: Prompt, deadline: float) -> aiohttp.ClientResponse:
         """Send the prompt; gives the response once its head says that a reply follows."""
         model = self._model = self._model or self._first_of(await self._models(deadline))
-        body = json.dumps(_request(prompt, model)).encode()
+        body = json.dumps(_request(prompt, self._sampling, model)).encode()
         response = await self._open("POST", self._endpoint.chat, deadline, body)
         if response.status == 200:
             return response
@@ -163,7 +174,7 @@ class OpenAiChat:
     ) -> AsyncGenerator[Token, None]:
         """The tokens of a response that began well."""
         loop, limits = asyncio.get_running_loop(), self._limits
-        stream = TokenStream(prompt.stop, prompt.max_tokens, limits.max_reply_chars)
+        stream = TokenStream(self._sampling.stop, self._sampling.max_tokens, limits.max_reply_chars)
         if response.content_type == "application/json":
             for token in stream.answer(await _text(response, deadline)):
                 yield token
@@ -255,7 +266,7 @@ class OpenAiChat:
         return self._http
 
 
-def _request(prompt: Prompt, model: str) -> dict[str, object]:
+def _request(prompt: Prompt, sampling: Sampling, model: str) -> dict[str, object]:
     """The body of a request.
 
     Stop strings of white space alone stay on our side: a server takes them literally and would end the
@@ -265,10 +276,10 @@ def _request(prompt: Prompt, model: str) -> dict[str, object]:
         "model": model,
         "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
         "stream": True,
-        "max_tokens": prompt.max_tokens,
-        "temperature": prompt.temperature,
+        "max_tokens": sampling.max_tokens,
+        "temperature": sampling.temperature,
     }
-    if stops := [stop for stop in prompt.stop if stop.strip()][:SERVER_STOPS]:
+    if stops := [stop for stop in sampling.stop if stop.strip()][:SERVER_STOPS]:
         request["stop"] = stops
     return request
 

@@ -26,7 +26,6 @@ CONTENT = {
     "Request.user",
     "ChatMessage.content",
     "Prompt.verbatim",
-    "Prompt.stop",
     "Token.text",
     "AudioFrame.pcm",
 }

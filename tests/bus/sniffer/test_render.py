@@ -36,7 +36,7 @@ def test_sound_is_a_bar_for_people_and_base64_for_programs_that_asked(bus):
 
 
 def test_fields_are_selected_by_path(bus):
-    prompt = Prompt((ChatMessage("system", "a"), ChatMessage("user", "b")), temperature=0.5)
+    prompt = Prompt((ChatMessage("system", "a"), ChatMessage("user", "b")))
     heard = bus.heard("flow.prompt", prompt, SESSION, TURN)
     line = message_line(
         heard, with_content=False, fields=("messages.1.role", "header.turn", "messages.1.content", "x.y")

@@ -99,7 +99,7 @@ async def test_a_model_of_the_operators_is_named():
 
 
 async def test_a_missing_file_is_said_and_picked_up_when_it_appears():
-    server, models = StubServer(), StubModels(BackendError("llm_failed", "there is no such file"))
+    server, models = StubServer(), StubModels(BackendError("model_unusable", "there is no such file"))
     server.may_load.set()
     async with running(models, server) as node:
         await until(lambda: node.health.state is NodeState.DEGRADED)
@@ -112,7 +112,7 @@ async def test_a_missing_file_is_said_and_picked_up_when_it_appears():
 async def test_a_broken_file_is_tried_less_and_less_often():
     server, models = StubServer(), StubModels(OWN)
     server.may_load.set()
-    server.failure = BackendError("llm_failed", "it is corrupted")
+    server.failure = BackendError("model_unusable", "it is corrupted")
     async with running(models, server) as node:
         for n_attempts in range(1, 5):
             await until(lambda n=n_attempts: len(models.patience_s) == n)

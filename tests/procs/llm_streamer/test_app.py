@@ -20,7 +20,6 @@ from bus.testing import MemoryNode
 from procs.llm_streamer import app as app_module
 from procs.llm_streamer.app import LANE_LIMIT, Streamer
 from procs.llm_streamer.backends.base import ServerStatus, Waiting
-from procs.llm_streamer.core.prompts import Sampling
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit
@@ -76,7 +75,7 @@ class Stage:
     def __init__(self, backend: StubBackend) -> None:
         self.backend = backend
         self.node = MemoryNode("llm_streamer", Streamer.reads)
-        self.app = Streamer(self.node, backend, Sampling(max_tokens=300, temperature=0.2, stop=("User:",)))
+        self.app = Streamer(self.node, backend)
 
     async def be(self, phase: Phase, session: str = SESSION) -> None:
         state = SessionState("discord_voice", phase, since_ms=1, revision=1)
@@ -132,11 +131,11 @@ async def test_a_reply_goes_out_as_it_comes():
     assert on.events() == [(TurnKind.RECEIVED, ""), (TurnKind.FIRST_TOKEN, ""), (TurnKind.DONE, "")]
 
 
-async def test_the_operators_choices_reach_the_model():
+async def test_the_prompt_reaches_the_model():
     async with stage(REPLY) as on:
         await on.ask()
         await until(on.ended())
-    assert on.backend.prompts == [Prompt(PROMPT.messages, max_tokens=300, temperature=0.2, stop=("User:",))]
+    assert on.backend.prompts == [PROMPT]
 
 
 async def test_a_text_to_read_out_needs_no_model():

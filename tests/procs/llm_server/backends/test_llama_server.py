@@ -19,7 +19,7 @@ from procs.llm_server.backends.llama_server import LlamaServer, Resources
 from procs.llm_server.backends.model_files import ModelFiles
 from procs.llm_server.core import demo_brain
 from procs.llm_server.core.demo_brain import NAME, SCRIPTS
-from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat
+from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat, Sampling
 from tests.ports import free_base_port
 from tests.waiting import until
 
@@ -27,10 +27,9 @@ pytestmark = pytest.mark.e2e
 
 KEY = "sesame"
 SMALL = Resources(context_tokens=512, slots=2, threads=1, gpu_layers=0)
+SAMPLING = Sampling(500, 0.8, ("\n\n", "User:"))
 LIMITS = Limits(2.0, 10.0, 5.0, 30.0, 16_000)
-PROMPT = Prompt(
-    (ChatMessage("system", "You are Miku."), ChatMessage("user", "Hello!")), stop=("\n\n", "User:")
-)
+PROMPT = Prompt((ChatMessage("system", "You are Miku."), ChatMessage("user", "Hello!")))
 
 
 @asynccontextmanager
@@ -45,7 +44,7 @@ async def serving(model: Model) -> AsyncIterator[LlamaServer]:
 
 @asynccontextmanager
 async def client(server: LlamaServer, key: str = KEY) -> AsyncIterator[OpenAiChat]:
-    chat_client = OpenAiChat(server.address, "", key, LIMITS)
+    chat_client = OpenAiChat(server.address, "", key, SAMPLING, LIMITS)
     try:
         yield chat_client
     finally:

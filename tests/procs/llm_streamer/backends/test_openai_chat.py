@@ -10,7 +10,7 @@ import pytest
 from bus.errors import BackendError, BadSettings
 from bus.messages import ChatMessage, NodeState, Prompt, Token
 from procs.llm_streamer.backends.base import Waiting
-from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat
+from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat, Sampling
 from procs.llm_streamer.core.sse import EVENT_LIMIT_BYTES
 from tests.doubles.llm import (
     DONE,
@@ -39,7 +39,8 @@ LIMITS = Limits(
     max_reply_chars=16_000,
 )
 SECRET = "The garden key lies under the third stone."
-PROMPT = Prompt((ChatMessage("user", SECRET),), max_tokens=200, stop=("\n\n", "User:"))
+PROMPT = Prompt((ChatMessage("user", SECRET),))
+SAMPLING = Sampling(max_tokens=200, temperature=0.8, stop=("\n\n", "User:"))
 HELLO = [Token(0, "Hello"), Token(1, " there."), Token(2, "", final=True, finish_reason="stop")]
 
 
@@ -51,9 +52,11 @@ async def llm() -> AsyncIterator[LlmDouble]:
 
 @asynccontextmanager
 async def client(
-    llm: LlmDouble, *, model: str = MODEL, api_key: str = "", **limits: float
+    llm: LlmDouble, *, model: str = MODEL, api_key: str = "", max_tokens: int = 200, **limits: float
 ) -> AsyncIterator[OpenAiChat]:
-    chat_client = OpenAiChat(llm.url, model, api_key, replace(LIMITS, **limits))
+    chat_client = OpenAiChat(
+        llm.url, model, api_key, replace(SAMPLING, max_tokens=max_tokens), replace(LIMITS, **limits)
+    )
     try:
         yield chat_client
     finally:
@@ -238,8 +241,8 @@ async def test_a_line_without_end_is_given_up(llm):
 
 async def test_a_word_of_a_megabyte_is_cut_to_what_a_reply_may_have(llm):
     llm.play(Script([chat("x" * 1_000_000), End.HANG]))
-    async with client(llm) as chat_client:
-        reply = await ask(chat_client, replace(PROMPT, max_tokens=5000))
+    async with client(llm, max_tokens=5000) as chat_client:
+        reply = await ask(chat_client)
     assert len(spoken(reply)) == 16_000
     assert reply[-1] == Token(1, "", final=True, finish_reason="length")
 
@@ -259,8 +262,8 @@ async def test_stop_strings_are_kept_for_servers_that_do_not(llm):
 
 async def test_an_endless_stream_ends_at_its_length(llm):
     llm.play(Script(endless("word ", token_ms=0.01)))
-    async with client(llm) as chat_client:
-        reply = await ask(chat_client, replace(PROMPT, max_tokens=50))
+    async with client(llm, max_tokens=50) as chat_client:
+        reply = await ask(chat_client)
     assert len(spoken(reply)) == 400
     assert reply[-1].finish_reason == "length"
     await until(lambda: llm.n_busy == 0)
@@ -434,7 +437,7 @@ async def test_something_that_is_no_chat_server():
 
     port = free_base_port()
     async with await asyncio.start_server(greet, "127.0.0.1", port):
-        chat_client = OpenAiChat(f"127.0.0.1:{port}", MODEL, "", LIMITS)
+        chat_client = OpenAiChat(f"127.0.0.1:{port}", MODEL, "", SAMPLING, LIMITS)
         _, failure = await ask_in_vain(chat_client)
         await chat_client.close()
     assert failure.code == "llm_unreachable"
@@ -442,9 +445,9 @@ async def test_something_that_is_no_chat_server():
 
 def test_settings_that_cannot_work_are_said_at_the_start():
     with pytest.raises(BadSettings, match=r"llm\.base_url"):
-        OpenAiChat("ftp://box", "", "", LIMITS)
+        OpenAiChat("ftp://box", "", "", SAMPLING, LIMITS)
     with pytest.raises(BadSettings, match=r"llm\.api_key"):
-        OpenAiChat("http://box", "", "key\nwith a line", LIMITS)
+        OpenAiChat("http://box", "", "key\nwith a line", SAMPLING, LIMITS)
 
 
 # --- cancelling -----------------------------------------------------------------------------------------
@@ -462,8 +465,8 @@ def test_settings_that_cannot_work_are_said_at_the_start():
 )
 async def test_cancelling_frees_the_servers_slot(llm, script):
     llm.play(script)
-    async with client(llm, max_reply_chars=1_000_000) as chat_client:
-        task = asyncio.create_task(ask(chat_client, replace(PROMPT, max_tokens=1_000_000)))
+    async with client(llm, max_tokens=1_000_000, max_reply_chars=1_000_000) as chat_client:
+        task = asyncio.create_task(ask(chat_client))
         await until(lambda: llm.n_busy == 1)
         task.cancel()
         await until(lambda: (llm.n_busy, llm.disconnects) == (0, 1), timeout_s=1.0)

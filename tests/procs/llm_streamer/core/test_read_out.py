@@ -2,28 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.messages import ChatMessage, Prompt
-from procs.llm_streamer.core.prompts import READ_OUT_CHARS, Sampling, completed, read_out
+from procs.llm_streamer.core.read_out import READ_OUT_CHARS, read_out
 
 pytestmark = pytest.mark.unit
-
-HELLO = (ChatMessage("user", "hello"),)
-SAMPLING = Sampling(max_tokens=300, temperature=0.2, stop=("User:",))
-
-
-def test_what_a_prompt_leaves_open_the_operator_decides():
-    assert completed(Prompt(HELLO), SAMPLING) == Prompt(
-        HELLO, max_tokens=300, temperature=0.2, stop=("User:",)
-    )
-
-
-def test_what_a_prompt_chooses_counts():
-    prompt = Prompt(HELLO, max_tokens=20, temperature=1.5, stop=("!",))
-    assert completed(prompt, SAMPLING) == prompt
-
-
-def test_no_prompt_is_longer_than_the_operator_allows():
-    assert completed(Prompt(HELLO, max_tokens=4000), SAMPLING).max_tokens == 300
 
 
 def test_a_text_is_read_out_word_by_word():
