@@ -6,6 +6,7 @@ in `core/playout.py`, where in the backend.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -33,6 +34,9 @@ REPORT_PERIOD_S = 0.1
 
 FACTS_EVERY = 10
 """Reports between two looks at the pacing figures: once a second, as health beats."""
+
+REJOIN_PATIENCE_S = 3.0
+"""A reborn node leaves sound in the flow for so long at most: by then a standing intent has been acted on."""
 
 FADE_S = 0.04
 """Two frames: the longest a purged turn takes to fall silent."""
@@ -103,6 +107,7 @@ class VoiceNode:
         self._seats: dict[str, Seat] = {}
         self._counters = Counters()
         self._past_pace = PaceMeter()
+        self._joined = asyncio.Event()
         self._trouble = Trouble()
         self._told_facts: dict[str, str] = {}
 
@@ -131,6 +136,10 @@ class VoiceNode:
     # --- sound --------------------------------------------------------------------------------------
 
     async def _take_frames(self) -> None:
+        """Feed the playouts; a reborn node lets its sessions start first, for sound already under way."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(REJOIN_PATIENCE_S):
+                await self._joined.wait()
         async for received in self._bus.pull(f"flow.audio.{SINK}"):
             if seat := self._seats.get(received.session):
                 seat.source.put(received.turn, received.message)
@@ -221,6 +230,7 @@ class VoiceNode:
         """What a row of the machine asks of the world."""
         self._bus.log.info("session moves", session=seat.id, phase=row.next, because=row.event)
         if row.event is Event.START:
+            self._joined.set()
             seat.source = self._new_source(seat.id)
         if row.event in (Event.START, Event.CHANGE):
             turns = self._turns.get(seat.id)

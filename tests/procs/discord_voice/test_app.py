@@ -275,13 +275,16 @@ async def test_what_happens_to_the_place_is_told(joined):
     assert (joined.phase(), joined.level().reason) == (Phase.IDLE, "sink_failed")
 
 
-async def test_a_reborn_node_rejoins_by_itself_and_enters_the_turn_in_flight(stage):
-    await stage.join()
-    assert stage.level().since_ms == SINCE_MS
+async def test_a_reborn_node_rejoins_by_itself_and_loses_nothing_of_the_turn_in_flight(stage):
+    await stage.intend()
     await stage.audio(frame(100, 7))
+    await stage.audio(frame(101, 8))
+    await asyncio.sleep(0)
+    await stage.peers(ID)
     await until(lambda: stage.sink.played)
-    assert stage.sink.hear(1) == [7]
-    await until(lambda: stage.playout().played_ms == 101 * 20)
+    assert stage.level().since_ms == SINCE_MS
+    assert stage.sink.hear(2) == [7, 8]
+    await until(lambda: stage.playout().played_ms == 102 * 20)
 
 
 async def test_sound_that_comes_while_the_session_starts_waits_for_it(stage):
