@@ -58,7 +58,7 @@ class Keeper:
         deadline_s = time.monotonic() + ANSWER_S
         while not await asyncio.to_thread(self._stack.is_running):
             if self._supervisord.poll() is not None or time.monotonic() > deadline_s:
-                raise Refusal(f"supervisord did not start: {_last_line(self._words_path)}")
+                raise Refusal(f"supervisord did not start: {_last_words(self._words_path)}")
             await asyncio.sleep(0.02)
 
     def is_alive(self) -> bool:
@@ -117,6 +117,8 @@ def _end_with_keeper() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
-def _last_line(file: Path) -> str:
+def _last_words(file: Path) -> str:
+    """supervisord names an error first and help for its options after it."""
     lines = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing. See logs/supervisord.log in the state folder."
+    errors = [line for line in lines if line.startswith("Error:")]
+    return (errors or lines or ["it said nothing. See logs/supervisord.log in the state folder."])[-1]

@@ -9,13 +9,25 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from bus import Bus, client
 from bus.errors import CODES, PeerStalled, sentence
-from bus.messages import Phase, PlayoutState, ReplyState, Request, RequestAnswer, RequestKind, SpokenState
+from bus.messages import (
+    Mark,
+    Phase,
+    PlayoutState,
+    ReplyState,
+    Request,
+    RequestAnswer,
+    RequestKind,
+    SpokenState,
+)
 from bus.topics import SINKS
 from cli.refusal import Refusal
 from cli.stack import Stack
+
+T = TypeVar("T", ReplyState, SpokenState, PlayoutState)
 
 AGAIN_S = 0.3
 """A request without an answer is sent again after this."""
@@ -25,6 +37,9 @@ ANSWER_S = 3.0
 
 JOIN_S = 15.0
 """A session starts within 10 s or is refused; this covers the way of the news."""
+
+USER = "console"
+"""How the person at the command line is called."""
 
 READS = (
     "report.health.",
@@ -55,12 +70,20 @@ def refused(code: str) -> Refusal:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a turn has come, from three levels at one moment."""
+    """How far a turn has come, from three levels at one moment; what belongs to other turns is left out."""
 
-    text: str
-    text_complete: bool
-    spoken: SpokenState | None
-    playout: PlayoutState | None
+    text: str = ""
+    """Reply so far."""
+    failure: str = ""
+    """Error code with which the reply ended."""
+    marks: tuple[Mark, ...] = ()
+    """Where its pieces lie in the sound."""
+    played_ms: int = 0
+    """Sound heard so far."""
+    recording: str = ""
+    """File name of the sound, where the sink keeps one."""
+    finished: bool = False
+    """Whether it was heard to its end or cut."""
 
 
 class Link:
@@ -120,7 +143,7 @@ class Link:
         Raises:
             Refusal: it was refused, or did not become active in time.
         """
-        answer = await self.ask(RequestKind.JOIN, user="console")
+        answer = await self.ask(RequestKind.JOIN, user=USER)
         session = answer.session
         changes = self.bus.follow("control.session.").changes()
         try:
@@ -137,15 +160,20 @@ class Link:
         raise AssertionError("changes never end")
 
     def progress(self, session: str, turn: int) -> Progress:
-        """How far a turn has come; what belongs to other turns is left out."""
-        reply: ReplyState | None = self._reply.get(session)
-        spoken: SpokenState | None = self._spoken.get(session)
-        playouts = [view.get(session) for view in self._playout.values()]
-        playout: PlayoutState | None = next((p for p in playouts if p is not None), None)
-        ours = reply is not None and reply.turn == turn
+        """How far a turn has come."""
+        reply: ReplyState | None = _of_turn(self._reply.get(session), turn)
+        spoken: SpokenState | None = _of_turn(self._spoken.get(session), turn)
+        states = [state for view in self._playout.values() if (state := view.get(session)) is not None]
+        playout: PlayoutState | None = _of_turn(states[0] if states else None, turn)
         return Progress(
-            text=reply.text if reply and ours else "",
-            text_complete=bool(reply and ours and reply.complete),
-            spoken=spoken if spoken and spoken.turn == turn else None,
-            playout=playout,
+            text=reply.text if reply else "",
+            failure=reply.finish_reason if reply and reply.finish_reason in CODES else "",
+            marks=spoken.marks if spoken else (),
+            played_ms=playout.played_ms if playout else 0,
+            recording=playout.recording if playout else "",
+            finished=any(state.finished_turn >= turn for state in states),
         )
+
+
+def _of_turn(state: T | None, turn: int) -> T | None:
+    return state if state is not None and state.turn == turn else None

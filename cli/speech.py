@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from bus.messages import NodeState, TurnKind
+from bus.messages import NodeState, RequestAnswer, TurnKind
 from cli.heard import Transcript, heard_chars
 from cli.link import Link, Progress, refused
+from cli.view import View
 
 LOOK_S = 0.05
 """How often levels are looked at; the sink reports each 100 ms."""
@@ -16,7 +17,7 @@ STILLNESS_S = 120.0
 """Without any progress for this long a turn is given up; every stage has a shorter deadline of its own."""
 
 LAST_WORDS_S = 2.0
-"""From a failure to the end of what was spoken before it."""
+"""From the end of a turn, by failure or by force, to the sink's last report of it."""
 
 
 @dataclass
@@ -43,103 +44,134 @@ class Outcome:
         return ", ".join(f"{name} {value:.2f} s" for name, value in named if value is not None)
 
 
-@dataclass
-class _Watch:
-    """What was seen of the turn so far."""
-
-    started_s: float
-    outcome: Outcome = field(default_factory=Outcome)
-    transcript: Transcript = field(default_factory=Transcript)
-    failed_s: float | None = None
-    moved_s: float = 0.0
-    last: Progress | None = None
-
-
-async def follow_turn(
-    link: Link,
-    session: str,
-    turn: int,
-    started_s: float,
-    on_words: Callable[[str], None],
-    on_wait: Callable[[str], None],
-) -> Outcome:
-    """Wait until a turn was heard to its end, was cut, or failed.
+class TurnWatch:
+    """One turn as the person waits for it.
 
     Args:
         started_s: monotonic time of the request.
         on_words: gets each new piece of the reply as it begins to sound.
         on_wait: gets one line on what is being waited for, until the first sound.
     """
-    watch = _Watch(started_s, moved_s=time.monotonic())
-    milestones = asyncio.create_task(_note_milestones(link, session, turn, watch))
-    try:
-        while not _look(link, session, turn, watch, on_words):
-            if watch.outcome.first_sound_s is None:
-                on_wait(_waiting_for(link, watch))
-            await asyncio.sleep(LOOK_S)
-    finally:
-        milestones.cancel()
-    watch.outcome.done_s = time.monotonic() - started_s
-    return watch.outcome
+
+    def __init__(
+        self,
+        link: Link,
+        session: str,
+        turn: int,
+        started_s: float,
+        on_words: Callable[[str], None],
+        on_wait: Callable[[str], None],
+    ) -> None:
+        self.outcome = Outcome()
+        self._link = link
+        self._session = session
+        self._turn = turn
+        self._started_s = started_s
+        self._on_words = on_words
+        self._on_wait = on_wait
+        self._transcript = Transcript()
+        self._last: Progress | None = None
+        self._moved_s = time.monotonic()
+        self._ended_s: float | None = None
+
+    async def run(self) -> Outcome:
+        """Wait until the turn was heard to its end, was cut, or failed."""
+        milestones = asyncio.create_task(self._note_milestones())
+        try:
+            while not self._look():
+                if self.outcome.first_sound_s is None:
+                    self._on_wait(self._waiting_for())
+                await asyncio.sleep(LOOK_S)
+        finally:
+            milestones.cancel()
+        self.outcome.done_s = self._elapsed_s()
+        return self.outcome
+
+    def _look(self) -> bool:
+        """Take in the levels as they are now; returns whether the turn is over."""
+        progress = self._link.progress(self._session, self._turn)
+        if progress != self._last:
+            self._last, self._moved_s = progress, time.monotonic()
+        self._note_progress(progress)
+        if progress.finished:
+            self.outcome.cut = not self.outcome.code and not self._is_live()
+            if not self.outcome.cut and not self.outcome.code:
+                self._on_words(self._transcript.upto(progress.text, len(progress.text)))
+            return True
+        return self._is_lost()
+
+    def _note_progress(self, progress: Progress) -> None:
+        """Levels make up for milestones that were lost."""
+        outcome = self.outcome
+        outcome.code = outcome.code or progress.failure
+        outcome.recording = progress.recording or outcome.recording
+        if progress.text and outcome.first_text_s is None:
+            outcome.first_text_s = self._elapsed_s()
+        if progress.played_ms and outcome.first_sound_s is None:
+            outcome.first_sound_s = self._elapsed_s()
+        if progress.played_ms:
+            self._on_words(
+                self._transcript.upto(progress.text, heard_chars(progress.marks, progress.played_ms))
+            )
+
+    async def _note_milestones(self) -> None:
+        outcome = self.outcome
+        async for received in self._link.bus.events("report.turn."):
+            if (received.session, received.turn) != (self._session, self._turn):
+                continue
+            kind = received.message.kind
+            if kind is TurnKind.FIRST_TOKEN and outcome.first_text_s is None:
+                outcome.first_text_s = self._elapsed_s()
+            elif kind is TurnKind.FIRST_FRAME and outcome.first_sound_s is None:
+                outcome.first_sound_s = self._elapsed_s()
+            elif kind is TurnKind.FAILED:
+                self._end(received.message.code)
+
+    def _is_lost(self) -> bool:
+        """Whether nothing more will come."""
+        now_s = time.monotonic()
+        if self._ended_s is None and not self._is_live():
+            state = self._link.bus.session(self._session)
+            self._end(state.reason if state else "")
+            self.outcome.cut = not self.outcome.code
+        if self._ended_s is not None:
+            return now_s - self._ended_s > LAST_WORDS_S
+        if now_s - self._moved_s > STILLNESS_S:
+            self._end("turn_timeout")
+            return True
+        return False
+
+    def _end(self, code: str) -> None:
+        self.outcome.code = self.outcome.code or code
+        self._ended_s = self._ended_s or time.monotonic()
+
+    def _is_live(self) -> bool:
+        return self._link.bus.is_live(self._session, self._turn)
+
+    def _elapsed_s(self) -> float:
+        return time.monotonic() - self._started_s
+
+    def _waiting_for(self) -> str:
+        for src, _, health in self._link.health.items():
+            if health.state is NodeState.LOADING:
+                return f"waiting: {src} is loading {health.detail}".rstrip()
+        return "thinking ..." if self.outcome.first_text_s is None else "waiting for the voice ..."
 
 
-def _look(link: Link, session: str, turn: int, watch: _Watch, on_words: Callable[[str], None]) -> bool:
-    """Take in the levels as they are now; returns whether the turn is over."""
-    now_s, progress, outcome = time.monotonic(), link.progress(session, turn), watch.outcome
-    if progress != watch.last:
-        watch.last, watch.moved_s = progress, now_s
-    if progress.text and outcome.first_text_s is None:
-        outcome.first_text_s = now_s - watch.started_s
-    playout = progress.playout
-    if playout is not None and playout.turn == turn:
-        outcome.recording = playout.recording or outcome.recording
-        if playout.played_ms and outcome.first_sound_s is None:  # the milestone may have been lost
-            outcome.first_sound_s = now_s - watch.started_s
-        if progress.spoken is not None:
-            heard = heard_chars(progress.spoken.marks, playout.played_ms)
-            on_words(watch.transcript.upto(progress.text, heard))
-    if playout is not None and playout.finished_turn >= turn:
-        outcome.cut = not outcome.code and not link.bus.is_live(session, turn)
-        if not outcome.cut:
-            on_words(watch.transcript.upto(progress.text, len(progress.text)))
-        return True
-    return _is_lost(link, session, watch, now_s)
+async def hear(link: Link, view: View, session: str, answer: RequestAnswer, started_s: float) -> Outcome:
+    """Show a turn to the person: progress until the first word, then the words as they are heard."""
+    before = f" ({answer.waiting} before this one)" if answer.waiting else ""
+    with view.progress(f"thinking ...{before}") as progress:
 
+        def heard(words: str) -> None:
+            if words:
+                progress.hide()
+                view.piece(words)
 
-def _is_lost(link: Link, session: str, watch: _Watch, now_s: float) -> bool:
-    """Whether nothing more will come."""
-    if watch.failed_s is not None:
-        return now_s - watch.failed_s > LAST_WORDS_S
-    if link.bus.session(session) is None:
-        watch.outcome.code = "sink_failed"
-        return True
-    if now_s - watch.moved_s > STILLNESS_S:
-        watch.outcome.code = "turn_timeout"
-        return True
-    return False
-
-
-async def _note_milestones(link: Link, session: str, turn: int, watch: _Watch) -> None:
-    """Milestones are exact but may be lost; levels make up for it."""
-    outcome = watch.outcome
-    async for received in link.bus.events("report.turn."):
-        if (received.session, received.turn) != (session, turn):
-            continue
-        event, now_s = received.message, time.monotonic()
-        if event.kind is TurnKind.FIRST_TOKEN and outcome.first_text_s is None:
-            outcome.first_text_s = now_s - watch.started_s
-        elif event.kind is TurnKind.FIRST_FRAME and outcome.first_sound_s is None:
-            outcome.first_sound_s = now_s - watch.started_s
-        elif event.kind is TurnKind.FAILED:
-            outcome.code = outcome.code or event.code
-            watch.failed_s = watch.failed_s or now_s
-
-
-def _waiting_for(link: Link, watch: _Watch) -> str:
-    for src, _, health in link.health.items():
-        if health.state is NodeState.LOADING:
-            return f"waiting: {src} is loading {health.detail}".rstrip()
-    return "waiting for the voice ..." if watch.outcome.first_text_s is not None else "thinking ..."
+        outcome = await TurnWatch(link, session, answer.turn, started_s, heard, progress.tell).run()
+    view.line(" (stopped)" if outcome.cut else "")
+    view.note(outcome.timings())
+    return outcome
 
 
 def check(outcome: Outcome) -> None:

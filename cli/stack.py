@@ -119,13 +119,15 @@ class Stack:
         """Make the folders.
 
         Raises:
-            BadSettings: they can't be made, or the path is too long for a socket.
+            BadSettings: they can't be made, or supervisord can't live with their name.
         """
         if len(os.fsencode(self.socket_path)) > SOCKET_PATH_BYTES:
             longest = SOCKET_PATH_BYTES - len("/supervisor.sock")
             raise BadSettings(
                 f"state_dir is too long for a UNIX socket: choose one of up to {longest} bytes."
             )
+        if "%" in str(self.state_path):
+            raise BadSettings("state_dir must not hold a percent sign: supervisord would read more into it.")
         try:
             self.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.logs_path.mkdir(mode=0o700, exist_ok=True)

@@ -4,16 +4,16 @@ import argparse
 import asyncio
 import queue
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from bus.errors import CODES, sentence
 from bus.messages import RequestKind
-from cli.link import Link, link
+from cli.link import USER, Link, link
 from cli.refusal import EXIT_OK, Refusal
-from cli.speech import follow_turn
+from cli.speech import check, hear
 from cli.stack import Stack
 from cli.view import View
 
@@ -98,6 +98,7 @@ class Conversation:
         self._view = view
         self._session = session
         self._keyboard = keyboard
+        self._prompt = PROMPT if sys.stdin.isatty() else ""
         self._speaking = False
         self._commands: dict[str, Callable[[], Awaitable[None]]] = {
             "/stop": self._stop,
@@ -120,7 +121,7 @@ class Conversation:
 
     async def _talk(self) -> bool:
         while True:
-            line = (await self._keyboard.line(PROMPT)).strip()
+            line = (await self._keyboard.line(self._prompt)).strip()
             if line in ("/quit", "/exit"):
                 return True
             try:
@@ -139,25 +140,13 @@ class Conversation:
         if len(text) > 4000:
             raise Refusal("That is too long: up to 4,000 characters at a time.")
         started_s = time.monotonic()
-        answer = await self._bus.ask(RequestKind.PROMPT, text, self._session, user="console")
+        answer = await self._bus.ask(RequestKind.PROMPT, text, self._session, user=USER)
         self._speaking = True
         try:
-            with self._view.progress("thinking ...") as progress:
-
-                def heard(words: str) -> None:
-                    if words:
-                        progress.hide()
-                        self._view.piece(words)
-
-                outcome = await follow_turn(
-                    self._bus, self._session, answer.turn, started_s, heard, progress.tell
-                )
+            outcome = await hear(self._bus, self._view, self._session, answer, started_s)
         finally:
             self._speaking = False
-        self._view.line(" (stopped)" if outcome.cut else "")
-        if outcome.code:
-            self._view.error(sentence(outcome.code) if outcome.code in CODES else outcome.code)
-        self._view.note(outcome.timings())
+        check(outcome)
 
     def _interrupted(self, leave: Callable[[], object]) -> None:
         """Ctrl-C: silence while she speaks, the way out otherwise."""

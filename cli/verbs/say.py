@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from bus.messages import RequestKind
-from cli.link import Link, link
+from cli.link import USER, Link, link
 from cli.refusal import EXIT_FAILED, EXIT_OK, Refusal
-from cli.speech import Outcome, check, follow_turn
+from cli.speech import Outcome, check, hear
 from cli.stack import Stack
 from cli.view import View
 
@@ -33,12 +33,9 @@ async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
         raise Refusal(f"{args.wav.parent} is no folder: choose another FILE.")
     async with link(stack) as bus:
         outcome = await _in_session(bus, view, args)
-        view.note(outcome.timings())
         check(outcome)
         if args.wav is not None:
             await asyncio.to_thread(_keep, stack, outcome, args.wav)
-        if outcome.cut:
-            view.error("Miku was stopped before the end.")
     return EXIT_FAILED if outcome.cut else EXIT_OK
 
 
@@ -63,17 +60,8 @@ async def _in_session(bus: Link, view: View, args: argparse.Namespace) -> Outcom
 async def _speak(bus: Link, view: View, args: argparse.Namespace, session: str) -> Outcome:
     kind = RequestKind.SPEAK if args.verbatim else RequestKind.PROMPT
     started_s = time.monotonic()
-    answer = await bus.ask(kind, args.text, session, user="console")
-    with view.progress("thinking ...") as progress:
-
-        def heard(words: str) -> None:
-            if words:
-                progress.hide()
-                view.piece(words)
-
-        outcome = await follow_turn(bus, session, answer.turn, started_s, heard, progress.tell)
-    view.line()
-    return outcome
+    answer = await bus.ask(kind, args.text, session, user=USER)
+    return await hear(bus, view, session, answer, started_s)
 
 
 def _keep(stack: Stack, outcome: Outcome, file: Path) -> None:
@@ -84,7 +72,7 @@ def _keep(stack: Stack, outcome: Outcome, file: Path) -> None:
     """
     name = Path(outcome.recording).name
     if not name:
-        raise Refusal("This sink keeps no recording: set voice.sink to wav_file for --wav.")
+        raise Refusal("This sink keeps no recording: set voice.backend to wav_file for --wav.")
     try:
         shutil.copyfile(stack.recordings_path / name, file)
     except OSError as error:
