@@ -257,7 +257,8 @@ async def test_a_turn_that_dies_after_its_last_token_is_done_and_not_cut():
 async def test_a_text_that_is_read_out_can_be_cut_in_its_middle():
     async with stage() as on:
         await on.ask(prompt=Prompt((), verbatim="word " * 800))
-        await until(on.tokens)
+        while not on.tokens():  # step by step: the whole text takes no longer than one look of `until`
+            await asyncio.sleep(0)
         await on.raise_floor(TURN + 1)
         await until(on.ended())
     assert on.events()[-1] == (TurnKind.CUT, "")
