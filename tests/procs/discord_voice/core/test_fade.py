@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.audio import FRAME_BYTES, FRAME_SAMPLES, SILENCE
-from procs.discord_voice.core.fade import FADE_SAMPLES, join
+from procs.discord_voice.core.fade import CLICK, FADE_SAMPLES, join
 from tests.procs.discord_voice.sound import pcm
 
 pytestmark = pytest.mark.unit
@@ -22,9 +22,14 @@ def samples(data: bytes) -> tuple[int, ...]:
 def test_a_join_leads_from_one_level_to_the_other_without_a_jump(before, after):
     heard = (before, *samples(join(pcm(before), pcm(after))))
     steepest = max(abs(a - b) for a, b in pairwise(heard))
-    assert steepest <= abs(after - before) / FADE_SAMPLES + 1
-    assert heard[1] == before
+    assert steepest < max(CLICK, abs(after - before) / FADE_SAMPLES + 1)
     assert set(heard[FADE_SAMPLES + 1 :]) == {after}
+
+
+def test_a_join_that_does_not_click_is_left_as_it_is():
+    quiet_end = pcm(9000)[:-2] + struct.pack("<h", CLICK - 1)
+    assert join(quiet_end, SILENCE) == SILENCE
+    assert join(pcm(CLICK), SILENCE) != SILENCE
 
 
 def test_behind_the_fade_the_frame_is_untouched():
