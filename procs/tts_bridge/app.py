@@ -36,9 +36,7 @@ class TtsBridge:
     ) -> None:
         self._bus = bus
         self._backend = backend
-        self._readiness = Readiness(
-            bus, backend, settings.warmup_timeout_s, is_speaking=lambda: bool(self._speaking)
-        )
+        self._readiness = Readiness(bus, backend, settings, is_speaking=lambda: bool(self._speaking))
         self._voice = Voice(backend, settings, make_resampler, self._readiness, SpeakingRate())
         self._newest: dict[str, Turn] = {}  # session -> turn; bounded by the sessions that live
         self._tasks: dict[str, asyncio.Task[None]] = {}

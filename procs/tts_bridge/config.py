@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from typing import ClassVar
+from urllib.parse import urlsplit
 
+from bus.errors import BadSettings
 from bus.settings import BaseSettings, BusSettings, setting
 
 RVC_URL = "ws://localhost:8765/ws/stream"
@@ -62,6 +64,12 @@ class TtsSettings:
         maximum=60_000,
     )
 
+    def __post_init__(self) -> None:
+        for key, schemes in (("rvc_url", ("ws://", "wss://")), ("soprano_url", ("tcp://", "ipc://"))):
+            address = getattr(self, key)
+            if address and not _is_address(address, schemes):
+                raise BadSettings(f"tts.{key} must be an address that begins with {' or '.join(schemes)}")
+
     @property
     def voice(self) -> str:
         """The backend that counts: `embedded`, `rvc` or `soprano`."""
@@ -78,6 +86,15 @@ class TtsSettings:
     def soprano_address(self) -> str:
         """Where the user's Soprano server is."""
         return self.soprano_url or SOPRANO_URL
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether a server can be looked for there."""
+    try:
+        urlsplit(text).port  # noqa: B018 - looking at it is what refuses a bad one
+    except ValueError:
+        return False
+    return text.startswith(schemes) and text not in schemes
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from bus import Bus
 from bus.errors import BackendError
 from bus.messages import NodeState
 from procs.tts_bridge.backends.base import TtsBackend
+from procs.tts_bridge.config import TtsSettings
 
 PROBE_PERIOD_S = 5.0
 """How often a voice that is well is looked after."""
@@ -25,16 +26,16 @@ class Readiness:
     """Looks after one voice.
 
     Args:
-        warmup_timeout_s: a voice that is loading for longer counts as missing.
+        settings: name the voice, and how long it may be loading before it counts as missing.
         is_speaking: while it speaks it is left alone: a busy server may be slow to answer questions.
     """
 
     def __init__(
-        self, bus: Bus, backend: TtsBackend, warmup_timeout_s: float, is_speaking: Callable[[], bool]
+        self, bus: Bus, backend: TtsBackend, settings: TtsSettings, is_speaking: Callable[[], bool]
     ) -> None:
         self._bus = bus
         self._backend = backend
-        self._warmup_timeout_s = warmup_timeout_s
+        self._settings = settings
         self._is_speaking = is_speaking
         self._settled = asyncio.Event()
         self._look_now = asyncio.Event()
@@ -50,7 +51,9 @@ class Readiness:
 
     async def watch(self) -> None:
         """Probe the voice and report what it is, for ever."""
-        self._bus.report(NodeState.LOADING, "tts_loading", "looking for the voice")
+        self._bus.report(
+            NodeState.LOADING, "tts_loading", "looking for the voice", backend=self._settings.voice
+        )
         n_failures = 0
         while True:
             well = await self._probe()
@@ -84,7 +87,7 @@ class Readiness:
         elif self._loading_since_ns is None:
             self._loading_since_ns = now_ns
         since_ns = self._loading_since_ns
-        if since_ns is not None and now_ns - since_ns < self._warmup_timeout_s * 1e9:
+        if since_ns is not None and now_ns - since_ns < self._settings.warmup_timeout_s * 1e9:
             self._settled.clear()
             self._bus.report(NodeState.LOADING, code, detail)
         else:

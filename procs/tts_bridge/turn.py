@@ -107,7 +107,7 @@ class Turn:
             self._voice.readiness.doubt()
             await self._fail(error.code, error.detail)
         except PeerStalled as error:
-            self._event(TurnKind.FAILED, "peer_stalled", str(error))
+            await self._fail("peer_stalled", str(error), rest_is_wanted=False)
         except Exception as error:  # the work of one turn: a mistake of ours must not end the others
             place = traceback.extract_tb(error.__traceback__)[-1]
             detail = f"{type(error).__name__} at {place.filename.rpartition('/')[2]}:{place.lineno}"
@@ -115,7 +115,7 @@ class Turn:
             await self._fail("tts_failed", detail)
         else:
             self._publish(complete=True)
-            self._event(TurnKind.DONE)
+            self._event(TurnKind.DONE, detail=self._track.damage)
 
     async def _speak(self) -> None:
         if not self._from_the_start:
@@ -126,7 +126,7 @@ class Turn:
                 await self._sound(chunk)
         if self._owes_sound and not self._sounded:
             raise BackendError("tts_failed", "the voice made no sound")
-        await self._finish()
+        await self._finish(self._track.finish())
 
     def _cut_in(self) -> BackendError:
         """This process was restarted in the middle of a reply: its text has no beginning any more. The sink
@@ -187,18 +187,18 @@ class Turn:
             detail = f"{self._topic}: nothing was played for {PLAYOUT_PATIENCE_S:g} s"
             raise PeerStalled(detail) from None
 
-    async def _finish(self) -> None:
+    async def _finish(self, rest: list[bytes]) -> None:
         """The last frames, the very last one final; with nothing left, a final message without sound."""
-        *frames, last = self._track.finish() or [b""]
+        *frames, last = rest or [b""]
         await self._send(frames)
         await self._push(last, final=True)
 
-    async def _fail(self, code: str, detail: str) -> None:
+    async def _fail(self, code: str, detail: str, *, rest_is_wanted: bool = True) -> None:
         """Say so, and let the sink end what it has."""
         self._event(TurnKind.FAILED, code, detail)
         self._publish(complete=False)
         with suppress(PeerStalled):  # the turn has failed already, and has said why
-            await self._finish()
+            await self._finish(self._track.finish() if rest_is_wanted else [])
 
     def _piece_taken(self, piece: Piece) -> None:
         if not self._n_pieces:

@@ -19,9 +19,9 @@ _SAYABLE = re.compile(r"\w")
 LONGEST_CHARS = 200
 """The server synthesizes a buffer longer than this without waiting for a trigger."""
 
-SETTLED_S = 0.4
-"""Silence after which a turn is over whose segments have all been answered: late frames of one blob come
-within milliseconds; the margin covers a busy server."""
+SETTLED_S = 0.15
+"""Silence after which a turn is over whose segments have all been answered. Shorter than any word, so that
+the end is known before the sink has played the last one."""
 
 LEAST_MS_PER_CHAR = 15
 """Four times faster than speech: less sound than this for its text is not all of it."""

@@ -47,6 +47,12 @@ class Track:
         """Sound made so far."""
         return self.n_samples * 1000 // SAMPLE_RATE_HZ
 
+    @property
+    def damage(self) -> str:
+        """What had to be mended, for the operator; empty if nothing."""
+        counts = {"not finite": self.n_repaired, "clipped": self.n_clipped}
+        return ", ".join(f"{n} samples {what}" for what, n in counts.items() if n)
+
     def feed(self, chunk: Chunk) -> Iterator[list[bytes]]:
         """The frames that a chunk completes, in batches; each batch is made when it is asked for."""
         if self._decoder is None:

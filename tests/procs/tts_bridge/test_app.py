@@ -1,6 +1,8 @@
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from bus.errors import BackendError
@@ -262,7 +264,7 @@ async def test_health_says_what_the_voice_is():
         assert stage.node.health.code == "tts_unreachable"
         stage.voice.missing = None
         await until(lambda: stage.node.health.state is NodeState.READY)
-        assert stage.node.health.facts["voice"] == "tone"
+        assert stage.node.health.facts == {"backend": "embedded", "voice": "tone"}
         assert stage.node.health.code == ""
     assert stage.voice.n_closed == 1
 
@@ -301,3 +303,13 @@ async def test_a_failed_turn_makes_health_look_at_once(stage):
     stage.voice.failures[0] = BackendError("tts_failed", "gone")
     await stage.reply("Fails.")
     await until(lambda: stage.node.health.state is NodeState.DEGRADED)
+
+
+async def test_mended_samples_are_told_to_the_operator(stage):
+    say = stage.voice.voice.say
+    stage.voice.voice.say = lambda text: np.where(
+        np.arange(len(say(text))) % 1_000 == 7, np.nan, 3 * say(text)
+    )
+    await stage.reply("Broken sound.")
+    await stage.ended()
+    assert re.fullmatch(r"\d+ samples not finite, \d+ samples clipped", stage.events()[-1].detail)

@@ -48,3 +48,13 @@ def test_every_backend_that_can_be_chosen_is_there():
 def test_a_backend_nobody_knows_is_refused(tmp_path):
     with pytest.raises(BadSettings, match="rvc"):
         settings(tmp_path, MIKU_TTS__BACKEND="rvcc")
+
+
+@pytest.mark.parametrize(
+    "url", ["voice:8765", "http://voice:8765", "ws://", "ws://voice:99999", "ws://[", "nonsense"]
+)
+def test_an_address_that_can_be_none_is_refused_with_its_key(tmp_path, url):
+    with pytest.raises(BadSettings, match=r"tts\.rvc_url"):
+        settings(tmp_path, TTS_WEBSOCKET_URL=url)
+    with pytest.raises(BadSettings, match=r"tts\.soprano_url"):
+        settings(tmp_path, MIKU_TTS__SOPRANO_URL=url)
