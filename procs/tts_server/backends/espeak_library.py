@@ -24,6 +24,9 @@ _UTF8 = 0x1
 _END_PAUSE = 0x1000
 """A pause at the end: the variant's reverberation dies away in it instead of at the next text's start."""
 
+_SEED = 1
+"""Any number, always the same: the first text of a fresh library then always comes out alike."""
+
 
 class Parameter(IntEnum):
     """What can be set of a voice (espeak_PARAMETER)."""
@@ -113,6 +116,8 @@ class Library:
             )
         if self.sample_rate_hz <= 0:
             raise LibraryError("espeak-ng can't read its data")
+        self._functions.espeak_ng_SetRandSeed(_SEED)  # else the time of day is in the sound
+        ctypes.CDLL(None).srand(_SEED)  # some variants take their noise from the C library
         self._callback = _CALLBACK(self._on_callback)
         self._on_sound: OnSound | None = None
         self._error: BaseException | None = None
@@ -147,7 +152,7 @@ class Library:
             raise LibraryError(f"espeak_Synth returned {status}")
 
     def close(self) -> None:
-        """Unload the library, so that the next instance starts from fresh state."""
+        """Unload the library. The next instance starts as in a fresh process if this was the only one."""
         with self._lock:
             self._functions.espeak_Terminate()
             _ctypes.dlclose(self._functions._handle)
@@ -176,6 +181,7 @@ def _load() -> tuple[ctypes.CDLL, bytes]:
     except (ImportError, OSError) as error:
         raise LibraryError(f"espeak-ng can't be loaded: {error}") from None
     functions.espeak_Synth.argtypes = _SYNTH_ARGUMENTS
+    functions.espeak_ng_SetRandSeed.argtypes = (ctypes.c_long,)
     return functions, espeakng_loader.get_data_path().encode()
 
 

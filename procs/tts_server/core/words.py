@@ -69,8 +69,9 @@ def voice_for(text: str, voice: str) -> str:
 
     The wanted voice stays unless half of the letters or more are of a script that it would spell.
     """
-    letters = [unicodedata.name(c, "").partition(" ")[0] for c in text if c.isalpha()]
-    scripts = Counter(script for script in letters if script in SCRIPT_LANGUAGES)
+    # Digits tell a script only if they are its own: those of ASCII are read in every language.
+    letters = [c for c in text if c.isalpha() or (c.isdigit() and not c.isascii())]
+    scripts = Counter(script for c in letters if (script := _script(c)) in SCRIPT_LANGUAGES)
     if not scripts or 2 * scripts.total() < len(letters):
         return voice
     # Japanese mixes three scripts, and only its syllables tell it from Chinese.
@@ -108,6 +109,11 @@ class WordStarts:
         character = self._text[index]
         wide = unicodedata.east_asian_width(character) in _WIDE and character.isalnum()
         return wide or index in self._starts
+
+
+def _script(character: str) -> str:
+    """First word of its Unicode name, `ARABIC` for `ARABIC-INDIC DIGIT ONE`."""
+    return re.split("[ -]", unicodedata.name(character, ""), maxsplit=1)[0]
 
 
 def _is_unspeakable(character: str) -> bool:

@@ -1,0 +1,379 @@
+"""What the app decides: order, ends, refusals, health. Engine and socket are stand-ins."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from bus.messages import NodeState
+from procs.tts_server.app import MAX_WAITING_CLIENTS, MAX_WAITING_PER_CLIENT, TtsServer
+from procs.tts_server.backends.base import Chunk, ClientGone, Emit, EngineError, OnFrames
+from procs.tts_server.core.link import Say
+from tests.procs.tts_server.client import memory_bus
+
+pytestmark = pytest.mark.unit
+
+Reply = dict[str, Any]
+
+
+class Facts:
+    """An engine nobody calls."""
+
+    name, voice, sample_rate_hz, dtype = "facts", "plain", 22_050, "s16le"
+
+    def load(self) -> None:
+        raise AssertionError
+
+    def synthesize(self, say: Say, emit: Emit) -> None:
+        raise AssertionError
+
+
+class StepSpeaker:
+    """Speaks one chunk per character of the text, each when the test allows it; `!` fails."""
+
+    def __init__(self) -> None:
+        self.engine = Facts()
+        self.failures: list[EngineError] = []
+        self.may_load = asyncio.Event()
+        self.may_load.set()
+        self.steps = asyncio.Semaphore(0)
+        self.spoken: list[str] = []
+        self.interrupted = asyncio.Event()
+        self.closed = False
+
+    async def load(self) -> None:
+        await self.may_load.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+
+    async def say(self, say: Say) -> AsyncGenerator[Chunk, None]:
+        self.interrupted.clear()
+        self.spoken.append(say.id)
+        for number, character in enumerate(say.text):
+            step = asyncio.create_task(self.steps.acquire())
+            stop = asyncio.create_task(self.interrupted.wait())
+            await asyncio.wait([step, stop], return_when=asyncio.FIRST_COMPLETED)
+            step.cancel()
+            stop.cancel()
+            if self.interrupted.is_set():
+                return
+            if character == "!":
+                raise EngineError("failed", "as asked")
+            yield Chunk(character.encode() * 2, ((number, number),))
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
+
+    async def close(self) -> None:
+        self.interrupt()
+        self.closed = True
+
+    def allow(self, steps: int = 1_000) -> None:
+        for _ in range(steps):
+            self.steps.release()
+
+
+class ListLink:
+    """Keeps replies by client; clients can be full or gone."""
+
+    def __init__(self) -> None:
+        self.replies: dict[bytes, list[Reply]] = {}
+        self.full: set[bytes] = set()
+        self.gone: set[bytes] = set()
+        self.is_open = False
+        self.on_frames: OnFrames
+
+    async def open(self, on_frames: OnFrames) -> None:
+        self.on_frames, self.is_open = on_frames, True
+
+    def send(self, client: bytes, frames: list[bytes]) -> bool:
+        if client in self.gone:
+            raise ClientGone
+        if client in self.full:
+            return False
+        self._keep(client, frames)
+        return True
+
+    def send_final(self, client: bytes, frames: list[bytes]) -> None:
+        if client not in self.gone:
+            self._keep(client, frames)
+
+    def close(self) -> None:
+        self.is_open = False
+
+    def _keep(self, client: bytes, frames: list[bytes]) -> None:
+        self.replies.setdefault(client, []).append({**json.loads(frames[0]), "payload": frames[1]})
+
+
+class House:
+    """The app among its stand-ins."""
+
+    def __init__(self) -> None:
+        self.bus = memory_bus()
+        self.speaker = StepSpeaker()
+        self.link = ListLink()
+        self.app = TtsServer(self.bus, self.speaker, self.link)
+
+    def ask(self, client: bytes, op: str, **fields: object) -> None:
+        self.link.on_frames(client, [json.dumps({"v": 1, "op": op, **fields}).encode()])
+
+    def say(self, client: bytes, request_id: str, text: str = "abc") -> None:
+        self.ask(client, "say", id=request_id, text=text)
+
+    def replies(self, client: bytes, request_id: str) -> list[Reply]:
+        return [reply for reply in self.link.replies.get(client, []) if reply.get("id") == request_id]
+
+    def codes(self, client: bytes) -> list[str]:
+        return [reply["code"] for reply in self.link.replies.get(client, []) if "code" in reply]
+
+    async def settle(self) -> None:
+        """Let everything happen that can happen without the test's doing."""
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running(house: House) -> AsyncIterator[House]:
+    task = asyncio.create_task(house.app.run())
+    await house.settle()
+    try:
+        yield house
+    finally:
+        await house.app.stop()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_text_becomes_numbered_sound_with_one_last_reply() -> None:
+    async with running(House()) as house:
+        house.speaker.allow()
+        house.say(b"A", "r", "ab")
+        await house.settle()
+        replies = house.replies(b"A", "r")
+        assert [r["seq"] for r in replies] == [0, 1, 2]
+        assert [r["last"] for r in replies] == [False, False, True]
+        assert [r["payload"] for r in replies] == [b"aa", b"bb", b""]
+        assert [r["marks"] for r in replies] == [[[0, 0]], [[1, 1]], []]
+        assert {(r["sample_rate"], r["dtype"]) for r in replies} == {(22_050, "s16le")}
+
+
+async def test_clients_take_turns() -> None:
+    async with running(House()) as house:
+        for number in range(3):
+            house.say(b"A", f"a{number}")
+        house.say(b"B", "b0")
+        house.say(b"C", "c0")
+        house.speaker.allow()
+        await house.settle()
+        assert house.speaker.spoken == ["a0", "b0", "c0", "a1", "a2"]
+
+
+async def test_a_waiting_request_is_cancelled_without_ever_being_spoken() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "first")
+        house.say(b"A", "second")
+        house.ask(b"A", "cancel", id="second")
+        house.speaker.allow()
+        await house.settle()
+        assert [r["code"] for r in house.replies(b"A", "second")] == ["cancelled"]
+        assert house.speaker.spoken == ["first"]
+        assert house.replies(b"A", "first")[-1]["last"]
+
+
+async def test_a_cancel_amid_speech_ends_it_and_the_next_request_goes_on() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "first")
+        house.say(b"A", "second")
+        house.speaker.allow(1)
+        await house.settle()
+        house.ask(b"A", "cancel", id="first")
+        assert house.replies(b"A", "first")[-1]["code"] == "cancelled"
+        house.speaker.allow()
+        await house.settle()
+        assert [r.get("code", r.get("seq")) for r in house.replies(b"A", "first")] == [0, "cancelled"]
+        assert house.replies(b"A", "second")[-1]["last"]
+
+
+async def test_a_cancel_is_always_answered_and_touches_nobody_else_s_request() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r")
+        await house.settle()
+        house.ask(b"B", "cancel", id="r")
+        house.ask(b"A", "cancel", id="unknown")
+        house.speaker.allow()
+        await house.settle()
+        assert house.replies(b"A", "r")[-1]["last"]
+        house.ask(b"A", "cancel", id="r")
+        assert house.codes(b"A") == ["cancelled", "cancelled"]
+        assert house.codes(b"B") == ["cancelled"]
+
+
+async def test_an_id_in_use_is_refused_and_free_again_afterwards() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r")
+        house.say(b"A", "r")
+        house.say(b"B", "r")
+        assert house.codes(b"A") == ["duplicate_id"]
+        house.speaker.allow()
+        await house.settle()
+        house.say(b"A", "r")
+        await house.settle()
+        assert house.speaker.spoken == ["r", "r", "r"]
+        assert house.codes(b"B") == []
+
+
+async def test_more_requests_than_may_wait_are_refused() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "spoken now")
+        await house.settle()
+        for number in range(MAX_WAITING_PER_CLIENT + 1):
+            house.say(b"A", f"r{number}")
+        assert [r["id"] for r in house.link.replies[b"A"]] == [f"r{MAX_WAITING_PER_CLIENT}"]
+        assert house.codes(b"A") == ["busy"]
+        for number in range(MAX_WAITING_CLIENTS):
+            house.say(b"%d" % number, "r")
+        assert house.codes(b"%d" % (MAX_WAITING_CLIENTS - 1)) == ["busy"]
+        assert house.codes(b"0") == []
+
+
+async def test_garbage_is_refused_counted_and_forgotten() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r")
+        house.link.on_frames(b"B", [b"garbage"])
+        house.link.on_frames(b"B", [b"{}", b"{}"])
+        house.link.on_frames(b"B", [])
+        house.ask(b"B", "sing")
+        house.speaker.allow()
+        await house.settle()
+        assert house.codes(b"B") == ["bad_request", "bad_request", "bad_request", "unknown_op"]
+        assert house.replies(b"A", "r")[-1]["last"]
+
+
+async def test_counts_reach_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procs.tts_server.app.COUNTS_PERIOD_S", 0.0)
+    async with running(House()) as house:
+        house.speaker.allow()
+        house.link.on_frames(b"A", [b"garbage"])
+        house.say(b"A", "r")
+        await house.settle()
+        facts = house.bus.health.facts
+        assert (facts["refused"], facts["spoken"]) == ("1", "1")
+        assert (facts["engine"], facts["voice"]) == ("facts", "plain")
+
+
+async def test_a_ping_is_answered_in_the_middle_of_a_text() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r")
+        await house.settle()
+        house.ask(b"A", "ping", n=7)
+        assert house.link.replies[b"A"] == [
+            {
+                "pong": 7,
+                "warmed_up": True,
+                "engine": "facts",
+                "voice": "plain",
+                "sample_rate": 22_050,
+                "payload": b"",
+            }
+        ]
+
+
+async def test_while_the_engine_loads_requests_are_told_so() -> None:
+    house = House()
+    house.speaker.may_load.clear()
+    async with running(house):
+        assert (house.bus.health.state, house.bus.health.code) == (NodeState.LOADING, "tts_loading")
+        house.say(b"A", "r")
+        house.ask(b"A", "ping", n=1)
+        assert house.codes(b"A") == ["loading"]
+        assert house.link.replies[b"A"][-1]["warmed_up"] is False
+        house.speaker.may_load.set()
+        await house.settle()
+        assert (house.bus.health.state, house.bus.health.code) == (NodeState.READY, "")
+        house.speaker.allow()
+        house.say(b"A", "r")
+        await house.settle()
+        assert house.replies(b"A", "r")[-1]["last"]
+
+
+async def test_a_missing_engine_degrades_and_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procs.tts_server.app.RETRY_MIN_S", 0.01)
+    house = House()
+    house.speaker.failures = [EngineError("unavailable", "soprano-tts can't be imported")]
+    async with running(house):
+        assert house.bus.health.state is NodeState.DEGRADED
+        assert house.bus.health.detail == "soprano-tts can't be imported"
+        house.say(b"A", "r")
+        assert house.codes(b"A") == ["unavailable"]
+        async with asyncio.timeout(5):
+            while house.bus.health.state is not NodeState.READY:
+                await asyncio.sleep(0.005)
+
+
+async def test_an_engine_that_fails_ends_the_request_and_shows_until_it_works_again() -> None:
+    async with running(House()) as house:
+        house.speaker.allow()
+        house.say(b"A", "r", "a!c")
+        house.say(b"B", "r")
+        await house.settle()
+        assert [r.get("code", r.get("seq")) for r in house.replies(b"A", "r")] == [0, "failed"]
+        assert house.replies(b"B", "r")[-1]["last"]
+        assert [line[2].get("code") for line in house.bus.log.lines if line[0] == "warning"] == ["tts_failed"]
+        assert house.bus.health.state is NodeState.READY
+
+
+async def test_a_client_that_does_not_read_fails_alone() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r", "abcdef")
+        house.say(b"B", "r")
+        house.speaker.allow(2)
+        await house.settle()
+        house.link.full.add(b"A")
+        house.speaker.allow()
+        await house.settle()
+        assert [r.get("code", r.get("seq")) for r in house.replies(b"A", "r")] == [0, 1, "stalled"]
+        assert house.replies(b"B", "r")[-1]["last"]
+
+
+async def test_what_a_gone_client_wanted_is_given_up() -> None:
+    async with running(House()) as house:
+        for number in range(3):
+            house.say(b"A", f"a{number}", "abcdef")
+        house.say(b"B", "b")
+        house.speaker.allow(1)
+        await house.settle()
+        house.link.gone.add(b"A")
+        house.speaker.allow()
+        await house.settle()
+        assert house.speaker.spoken == ["a0", "b"]
+        assert house.replies(b"B", "b")[-1]["last"]
+
+
+async def test_switched_off_it_listens_to_nobody_and_says_so() -> None:
+    house = House()
+    house.app = TtsServer(house.bus, house.speaker, house.link, enabled=False)
+    async with running(house):
+        assert house.bus.health.state is NodeState.READY
+        assert "off" in house.bus.health.detail
+        assert not house.link.is_open
+
+
+async def test_stopping_silences_the_engine_and_closes_the_link() -> None:
+    async with running(House()) as house:
+        house.say(b"A", "r")
+        await house.settle()
+        await house.app.stop()
+        assert house.speaker.closed
+        assert not house.link.is_open
+
+
+async def test_no_text_is_ever_logged_or_reported() -> None:
+    async with running(House()) as house:
+        house.speaker.allow()
+        house.say(b"A", "r", "canary!")
+        house.link.on_frames(b"A", [b"canary"])
+        await house.settle()
+        assert "canary" not in f"{house.bus.log.lines} {house.bus.health}"
