@@ -21,6 +21,8 @@ from procs.tts_bridge.core.wordlist import words
 
 UNFINISHED_WORD = re.compile(r"(?<![^\W\d_])[^\W\d_]['’\-\w]{0,15}$")
 """The last word may still grow; beyond 16 letters it can't become one of the tables."""
+LEAD_CHARS = 64
+"""Within so many characters a phrase shows whether an action word leads it."""
 WORDS = re.compile(r"[^\W\d_](?:[^\W\d_]|['’\-]|[\u0300-\u036f\u0900-\u0dff])*")
 
 SOUNDS = words("""
@@ -156,7 +158,8 @@ def _is_continued(following: str) -> bool:
 
 def could_lead_to_action(content: str) -> bool:
     """Whether an unfinished phrase may still turn out to be led by an action word."""
-    complete = [word.casefold() for word in WORDS.findall(UNFINISHED_WORD.sub("", content))][:3]
+    start = UNFINISHED_WORD.sub("", content[:LEAD_CHARS])
+    complete = [word.casefold() for word in WORDS.findall(start)][:3]
     lead = next((word for word in complete if not ADVERBS.search(word)), None)
     if lead is None:
         return len(complete) < 3

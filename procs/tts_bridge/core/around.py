@@ -12,7 +12,7 @@ AHEAD_CHARS = 40
 WORD_CHARS = 12
 """A next word longer than this is in no table: it need not be complete."""
 
-_TOKEN = re.compile(rf"(?:[^\s{re.escape(OPENERS)}]|')*\Z")
+_TOKEN_BORDERS = frozenset(OPENERS) - {"'"}
 _NEXT_WORD = re.compile(rf"[ {re.escape(OPENERS)}]*([^\W\d_][^\W_]*(?:['’][^\W_]+)?)(.?)", re.DOTALL)
 
 
@@ -47,8 +47,10 @@ class Around:
     @property
     def token(self) -> str:
         """What stands before the mark, back to a blank or an opening mark."""
-        found = _TOKEN.search(self.head)
-        return found[0] if found else ""
+        start = len(self.head)
+        while start and not self.head[start - 1].isspace() and self.head[start - 1] not in _TOKEN_BORDERS:
+            start -= 1
+        return self.head[start:]
 
     @property
     def following(self) -> str:

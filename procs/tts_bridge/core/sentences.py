@@ -98,7 +98,7 @@ class Sentences:
         """Where the next piece ends, and whether a sentence does; None to wait."""
         limit = self._limit()
         while found := MARK.search(self._text, self._scanned):
-            if found.end() > limit:
+            if len(self._text[: found.end()].rstrip()) > limit:
                 break
             kind = judge(self._text, found, starts_sentence=self._starts_sentence, is_final=is_final)
             if kind is Kind.UNDECIDED:

@@ -53,7 +53,8 @@ class Speakable:
     def _advance(self, *, is_final: bool) -> Spoken:
         at, held = 0, self._held
         while at < len(held):
-            taken = self._skip_hidden(at) if self._hides_until else self._step(at, is_final)
+            until = self._hides_until
+            taken = self._skip_hidden(until, at) if until else self._step(at, is_final)
             if not taken:
                 break
             at += taken
@@ -61,10 +62,9 @@ class Speakable:
         self._held, self._held_at = held[at:], self._held_at + at
         return Spoken(*self._spacing.take())
 
-    def _skip_hidden(self, at: int) -> int:
+    def _skip_hidden(self, until: re.Pattern[str], at: int) -> int:
         """How many hidden characters can be forgotten."""
-        found = self._hides_until.search(self._held, at) if self._hides_until else None
-        if found:
+        if found := until.search(self._held, at):
             self._hides_until = None
             return found.end() - at
         return max(0, len(self._held) - at - HIDDEN_KEPT_CHARS)

@@ -49,8 +49,7 @@ def _phrase(here: Here) -> Cut | Verdict:
     if found and not here.knows(here.at + 1 + found.end()):
         return WAIT
     if not found:
-        hopeless = not here.is_open and not actions.could_lead_to_action(rest)
-        return WAIT if may_go_on and not hopeless else MARK
+        return WAIT if may_go_on and (here.is_open or actions.could_lead_to_action(rest)) else MARK
     end = here.at + 1 + found.end()
     is_done = actions.is_done(rest[: found.start()], here.text[end:], is_open=here.is_open)
     if is_done is None and not here.is_final:

@@ -13,7 +13,7 @@ CAPTION_CHARS = 120
 
 DRAWN = re.compile(r"[_^°•｡]|^\s*[・･].*[・･]\s*$")
 """Punctuation that faces are drawn with, beside the pictures of `glyph`."""
-ARMS = re.compile(r"[ノﾉ/\\┛ง۶ᕗ╯☆✧♡♪~～*]*")
+ARMS = re.compile(r"[ノﾉ/\\┛ง۶ᕗ╯☆✧♡♪~～*]{0,8}")
 TEXT = re.compile(r"[^\W\d_ﾞﾟ]{2,}|\d")
 """Two letters in a row or a digit: no face."""
 
@@ -23,16 +23,16 @@ def parenthesis(here: Here) -> Cut | Verdict:
     rest, may_go_on = here.rest(CAPTION_CHARS)
     end = re.search(r"[)）]", rest)
     if not end:
-        is_undecided = actions.could_lead_to_action(rest) or not _has_words(rest)
-        return WAIT if may_go_on and is_undecided else PLAIN
+        is_undecided = may_go_on and (actions.could_lead_to_action(rest) or not _has_words(rest))
+        return WAIT if is_undecided else PLAIN
     content = rest[: end.start()]
     if actions.is_caption(content):
         return Cut(end.end() + 1, Gap.SOFT)
     if not _is_face(content):
         return PLAIN
-    arms = ARMS.match(here.text, here.at + 1 + end.end())
-    stop = arms.end() if arms else 0
-    return Cut(stop - here.at, Gap.SOFT) if here.knows(stop) else WAIT
+    length = 1 + end.end()
+    length += len(here.matched(ARMS, here.at + length))
+    return Cut(length, Gap.SOFT) if here.knows(here.at + length) else WAIT
 
 
 def _is_face(content: str) -> bool:

@@ -7,6 +7,13 @@ from enum import Enum
 from procs.tts_bridge.core.glyphs import is_spaceless
 from procs.tts_bridge.core.spacing import Gap
 
+RUN_CHARS = 32
+"""Longest run of one mark that is read as one: no markup needs more."""
+
+SENTENCE_BORDERS = frozenset("\n.!?:…。！？：।؟۔")
+"""Behind these a sentence could begin."""
+QUOTE_ENDS = "\"')]」』"
+
 
 class Verdict(Enum):
     """What a construct says where it may begin."""
@@ -64,7 +71,8 @@ class Here:
     @property
     def is_open(self) -> bool:
         """Whether a sentence could begin here."""
-        return self.tail.rstrip("\"')]」』”’")[-1:] in "\n.!?:…。！？：।؟۔~" or self.tail[-1:] in '"」』'
+        inside = self.tail.rstrip(QUOTE_ENDS)
+        return not inside or inside[-1] in SENTENCE_BORDERS or self.tail[-1] in '"」』'
 
     @property
     def is_glued(self) -> bool:
@@ -72,11 +80,11 @@ class Here:
         return self.before.isalnum() and not is_spaceless(self.before)
 
     def run(self) -> str | None:
-        """The run of the same character; None while it may go on."""
+        """The run of the same character, at most `RUN_CHARS`; None while it may go on."""
         end = self.at
-        while end < len(self.text) and self.text[end] == self.char:
+        while end < min(len(self.text), self.at + RUN_CHARS) and self.text[end] == self.char:
             end += 1
-        return self.text[self.at : end] if self.knows(end) else None
+        return self.text[self.at : end] if self.knows(end) or end == self.at + RUN_CHARS else None
 
     def knows(self, index: int) -> bool:
         """Whether the character at `index` is known, or known not to come."""
@@ -85,6 +93,11 @@ class Here:
     def peek(self, index: int) -> str:
         """The character at `index`, empty beyond the end."""
         return self.text[index : index + 1]
+
+    def matched(self, pattern: re.Pattern[str], index: int) -> str:
+        """What matches at `index`, empty if nothing does."""
+        found = pattern.match(self.text, index)
+        return found[0] if found else ""
 
     def rest(self, limit: int) -> tuple[str, bool]:
         """What follows on the line, at most `limit` characters, and whether more of it may come."""

@@ -64,7 +64,7 @@ def greater(here: Here) -> Cut | Verdict:
     return MARK if verdict is PLAIN and here.starts_line else verdict
 
 
-BAR_ROW = re.compile(r"[|:\-+ \t]*")
+BAR_ROW = re.compile(r"[|:\-+ \t]{0,500}")
 
 
 def bar(here: Here) -> Cut | Verdict:
@@ -75,8 +75,7 @@ def bar(here: Here) -> Cut | Verdict:
         return Cut(len(run))
     if not here.starts_line:
         return Cut(1, Gap.COMMA)
-    row = BAR_ROW.match(here.text, here.at)
-    end = row.end() if row else here.at
-    if end < len(here.text) and here.text[end] != "\n":
-        return MARK
-    return Cut(end - here.at) if here.knows(end) else WAIT
+    end = here.at + len(here.matched(BAR_ROW, here.at))
+    if not here.knows(end):
+        return WAIT
+    return Cut(end - here.at) if here.peek(end) in ("", "\n") else MARK

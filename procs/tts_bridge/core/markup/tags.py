@@ -69,7 +69,7 @@ def colon(here: Here) -> Cut | Verdict:
     return emoticon(here)
 
 
-ASCII_WORD = re.compile(r"[A-Za-z]*")
+ASCII_WORD = re.compile(r"[A-Za-z]{0,9}")
 BROADCASTS = ("everyone", "here")
 
 
@@ -77,7 +77,7 @@ def at_sign(here: Here) -> Cut | Verdict:
     """A mention: of all, dropped; of a name, the name is said; in an address the sign is said."""
     if here.is_glued:
         return PLAIN
-    name = ASCII_WORD.findall(here.text, here.at + 1, here.at + 10)[0].lower()
+    name = here.matched(ASCII_WORD, here.at + 1).lower()
     if not here.knows(here.at + 1 + len(name)) and any(b.startswith(name) for b in BROADCASTS):
         return WAIT
     return Cut(1 + len(name), Gap.SPACE) if name in BROADCASTS else MARK

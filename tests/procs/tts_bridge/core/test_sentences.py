@@ -222,6 +222,12 @@ def test_scripts_without_blanks_are_divided_too(letter):
     assert max(lengths) <= LONGEST_CHARS
 
 
+def test_a_line_end_right_at_the_limit_ends_the_first_piece():
+    line = "abcde " * 9 + "abcdef"
+    assert len(line) == FIRST_CHARS
+    assert fed(line + "\n") == [line]
+
+
 def test_a_single_endless_word_is_cut_at_the_limit():
     assert len(texts_of(["x" * 500])[0]) == FIRST_CHARS
 

@@ -235,6 +235,7 @@ ORDINARY_WORDS = words("I love singing blue songs today höre 今日は мне �
 
 
 @given(st.lists(st.sampled_from(ORDINARY_WORDS), min_size=1))
+@settings(deadline=None)
 def test_a_word_and_the_end_of_a_sentence_pass_with_the_token_that_brings_them(chosen):
     speakable = Speakable()
     for index, word in enumerate(chosen):
@@ -271,6 +272,16 @@ def test_an_unfinished_construct_is_plain_text_at_the_end_of_the_reply():
     assert filtered(["Hello *wav"]).text == "Hello wav"
     assert filtered(["Hello <thi"]).text == "Hello thi"
     assert filtered(["Hello [the do"]).text == "Hello the do"
+
+
+@pytest.mark.parametrize(
+    "mark", ["*", "_", "`", "~", "|", "-", "=", "(", "[", "<", "| ", "#", ".", "!", "\n", " "]
+)
+def test_endless_marks_need_no_memory(mark):
+    speakable = Speakable()
+    for _ in range(3_000):
+        speakable.feed(mark)
+    assert len(speakable._held) <= LINK_CHARS
 
 
 def test_an_endless_thought_needs_no_memory():
