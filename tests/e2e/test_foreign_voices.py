@@ -25,7 +25,7 @@ def heard(file) -> str:
     return read.text
 
 
-@pytest.mark.parametrize("blob_bytes", [1, 3840, 100_000])
+@pytest.mark.parametrize("blob_bytes", [61, 3840, 100_000])
 def test_an_rvc_server_is_heard_sample_by_sample_whatever_its_blobs(tmp_path, blob_bytes):
     options = (
         "--symbol-ms",

@@ -20,7 +20,16 @@ PEERS: Mapping[str, frozenset[NodeState]] = {
 
 def peers_ready(health: Mapping[str, Health]) -> bool:
     """Whether every node that a session needs can work; a node without a living level can not."""
-    return all(peer in health and health[peer].state in states for peer, states in PEERS.items())
+    return not missing_code(health)
+
+
+def missing_code(health: Mapping[str, Health]) -> str:
+    """Error code of what is missing: a peer's own when it gives one, since that names the remedy."""
+    missing = [
+        peer for peer, states in PEERS.items() if peer not in health or health[peer].state not in states
+    ]
+    named = [health[peer].code for peer in missing if peer in health and health[peer].code]
+    return next(iter(named), "session_not_ready") if missing else ""
 
 
 def peers_applied(health: Mapping[str, Health], session: str) -> bool:

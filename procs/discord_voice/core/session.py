@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.messages import Health, Intent, Phase, SessionState
-from procs.discord_voice.core.peers import MASTER, peers_applied, peers_ready
+from procs.discord_voice.core.peers import MASTER, missing_code, peers_applied, peers_ready
 
 PEER_PATIENCE_MS = 3_000
 """A start waits so long for a missing peer: one lease; a process that is only restarting is back by then."""
@@ -53,7 +53,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(_IDLE, Event.STOP, _IDLE, "Nothing to leave; the revision is answered."),
     Transition(_IDLE, Event.REFUSE, _IDLE,
                "All places are taken (`session_active`), or the sink is switched off or a peer is missing "
-               "for 3 s (`session_not_ready`): `refusal` says so; this revision is not tried again."),
+               "for 3 s (its own code, else `session_not_ready`): `refusal` says so; not tried again."),
     Transition(_IDLE, Event.START, _STARTING, "Wanted, a place is free, all peers ready: the sink connects."),
     Transition(_STARTING, Event.STOP, _STOPPING, "No longer wanted; a leave never waits for a connect."),
     Transition(_STARTING, Event.ORPHANED, _STOPPING, "`bot_main` is silent for 30 s: `bot_unreachable`."),
@@ -239,7 +239,7 @@ class Session:
         if not world.place_free:
             return "session_active"
         waited = now_ms - self._asking_since_ms >= PEER_PATIENCE_MS
-        return "session_not_ready" if waited and not peers_ready(world.health) else ""
+        return missing_code(world.health) if waited else ""
 
     def _is_unwanted(self, world: World, now_ms: int) -> bool:
         del world, now_ms

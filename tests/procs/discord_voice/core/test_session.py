@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from bus.errors import CODES
@@ -148,6 +150,15 @@ def test_a_peer_that_is_only_restarting_does_not_cost_the_session():
     stage.step()
     stage.health = health()
     assert stage.step(PEER_PATIENCE_MS - 1) == [Event.START]
+
+
+def test_a_refusal_gives_the_code_of_the_peer_that_is_missing():
+    stage = Stage()
+    voice = replace(stage.health["tts_bridge"], state=NodeState.DEGRADED, code="tts_unreachable")
+    stage.health = {**stage.health, "tts_bridge": voice}
+    stage.step()
+    stage.step(PEER_PATIENCE_MS)
+    assert stage.level.refusal == "tts_unreachable"
 
 
 @pytest.mark.parametrize("states", [{"llm_streamer": NodeState.LOADING}, {"bot_main": NodeState.DEGRADED}])
