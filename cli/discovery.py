@@ -29,6 +29,18 @@ PATIENCE_S = 1.0
 LIST_LIMIT_BYTES = 4 * 1024 * 1024
 
 
+class ServerRefused(ValueError):
+    """The server answers, but not with a list.
+
+    Args:
+        status: HTTP status.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP {status}")
+        self.status = status
+
+
 @dataclass(frozen=True)
 class Server:
     """A server that lists models."""
@@ -38,10 +50,9 @@ class Server:
     models: tuple[str, ...]
 
 
-async def find_servers(ports: dict[int, str] | None = None) -> list[Server]:
+async def find_servers() -> list[Server]:
     """Every server found, in the order of the usual ports."""
-    usual = USUAL_PORTS if ports is None else ports
-    asked = [_ask(f"http://127.0.0.1:{port}", kind) for port, kind in usual.items()]
+    asked = [_ask(f"http://127.0.0.1:{port}", kind) for port, kind in USUAL_PORTS.items()]
     return [server for server in await asyncio.gather(*asked) if server is not None]
 
 
@@ -63,6 +74,7 @@ async def list_models(url: str, api_key: str = "", *, by_proxy: bool = False) ->
 
     Raises:
         OSError, aiohttp.ClientError, TimeoutError: nobody answers.
+        ServerRefused: it wants no list, or not for us.
         ValueError: somebody else answers.
     """
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
@@ -72,7 +84,7 @@ async def list_models(url: str, api_key: str = "", *, by_proxy: bool = False) ->
         http.get(url) as response,
     ):
         if response.status != HTTPStatus.OK:
-            raise ValueError(f"HTTP {response.status}")
+            raise ServerRefused(response.status)
         body = bytearray()
         async for chunk in response.content.iter_chunked(64 * 1024):
             body += chunk

@@ -25,6 +25,9 @@ ANSWER_S = 10.0
 STOP_S = 4.5
 """From the wish to end until everything left is killed: the promise is five seconds."""
 
+DEATH_S = 1.0
+"""A killed process is gone within milliseconds, unless the kernel itself holds it."""
+
 GUARDIAN_SILENCE_S = 3.0
 """On top of its lease; the guardian works in microseconds, so this long means frozen."""
 
@@ -71,17 +74,22 @@ class Keeper:
         try:
             await asyncio.to_thread(self._stack.supervisor.shutdown)
         except SupervisorGone:
-            self.kill()
+            await self.kill()
         while self.is_alive() and time.monotonic() < deadline_s:
             await asyncio.sleep(0.02)
-        self.kill()
+        await self.kill()
 
-    def kill(self) -> None:
-        """End every process at once."""
+    async def kill(self) -> None:
+        """End every process at once; returns when they are gone."""
         if self._supervisord is not None:
             self._supervisord.kill()
             self._supervisord.wait()
-        kill_all(orphans(self._stack.server_url, None))
+        deadline_s = time.monotonic() + DEATH_S
+        while left := await asyncio.to_thread(orphans, self._stack.server_url, None):
+            kill_all(left)
+            if time.monotonic() > deadline_s:
+                return
+            await asyncio.sleep(0.01)
 
     async def replace_guardian(self) -> None:
         """supervisord cannot see that its listener is frozen; the guardian can't see itself."""

@@ -4,19 +4,30 @@ import asyncio
 import difflib
 import time
 from contextlib import aclosing
+from dataclasses import replace
 
 import aiohttp
 
-from bus.errors import CODES, BackendError
-from bus.messages import ChatMessage, Prompt, Token
+from bus.errors import CODES, BackendError, BadSettings
+from bus.messages import ChatMessage, Prompt
 from cli.checks.base import Finding, Situation, fail, ok, warn
-from cli.discovery import Server, find_servers, list_models
-from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat
+from cli.discovery import Server, ServerRefused, find_servers, list_models
+from procs.llm_streamer.backends.base import Waiting
+from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat, Sampling
 from procs.llm_streamer.config import LlmSettings
 from procs.llm_streamer.core.endpoint import endpoint
 
 FIRST_TOKEN_S = 1.8
 """Within the 2 s of a check; a model that has to be loaded first takes longer, which is no failure."""
+
+ONE_WORD = Sampling(max_tokens=8, temperature=0.0, stop=())
+LIMITS = Limits(1.0, FIRST_TOKEN_S, FIRST_TOKEN_S, FIRST_TOKEN_S, 100)
+
+PATIENT = ("llm_loading", "llm_busy", "llm_timeout")
+"""Codes that end by waiting."""
+
+
+_CODE_OF_STATUS = {401: "llm_refused", 403: "llm_refused", 429: "llm_busy", 503: "llm_loading"}
 
 
 async def model_server(situation: Situation) -> Finding:
@@ -27,15 +38,13 @@ async def model_server(situation: Situation) -> Finding:
     try:
         where = endpoint(settings.base_url)
         models = await list_models(where.models, settings.api_key, by_proxy=not where.is_loopback)
+    except ServerRefused as error:
+        return _coded(_CODE_OF_STATUS.get(error.status, "llm_failed"), f"{where.address}: {error}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
-        code = CODES["llm_unreachable"]
-        return fail(
-            f"{settings.base_url}: {_reason(error)}",
-            code.cause,
-            code.remedy + _proposal(await find_servers()),
-        )
-    names = [str(model["id"]) for model in models]
-    return _known(settings.model, names)
+        reason = str(error) or type(error).__name__
+        found = _coded("llm_unreachable", f"{settings.base_url}: {reason}")
+        return replace(found, remedy=found.remedy + _proposal(await find_servers()))
+    return _known(settings.model, [str(model["id"]) for model in models])
 
 
 def _embedded(situation: Situation, servers: list[Server]) -> Finding:
@@ -73,29 +82,38 @@ def _names(servers: list[Server]) -> str:
     return " and ".join(f"{server.kind} ({server.base_url})" for server in servers)
 
 
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
-
-
 async def first_token(situation: Situation) -> Finding:
     """How long one word takes."""
     settings = situation.stack.settings.of(LlmSettings)
     if not settings.base_url:
         return ok("embedded server: milliseconds")
-    limits = Limits(1.0, FIRST_TOKEN_S, FIRST_TOKEN_S, FIRST_TOKEN_S, 100)
-    prompt = Prompt((ChatMessage("user", "Say hi."),), max_tokens=1)
-    started_s = time.monotonic()
     try:
-        backend = OpenAiChat(settings.base_url, settings.model, settings.api_key, limits)
-        async with asyncio.timeout(FIRST_TOKEN_S), aclosing(backend.reply(prompt)) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, Token):
-                    return ok(f"{(time.monotonic() - started_s) * 1000:.0f} ms")
+        backend = OpenAiChat(settings.base_url, settings.model, settings.api_key, ONE_WORD, LIMITS)
+    except BadSettings as error:
+        return fail("unusable", str(error), "Correct it.")
+    try:
+        async with asyncio.timeout(FIRST_TOKEN_S):
+            return await _time_one_word(backend)
     except TimeoutError:
-        return warn(f"over {FIRST_TOKEN_S:g} s", CODES["llm_loading"].cause, "Ask again in a minute.")
+        return _coded("llm_loading", f"over {FIRST_TOKEN_S:g} s")
     except BackendError as error:
-        code = CODES[error.code]
-        return fail(error.detail or error.code, code.cause, code.remedy)
+        return _coded(error.code, error.detail or error.code)
     finally:
         await backend.close()
-    return fail("no word", CODES["llm_empty"].cause, CODES["llm_empty"].remedy)
+
+
+async def _time_one_word(backend: OpenAiChat) -> Finding:
+    started_s = time.monotonic()
+    async with aclosing(backend.reply(Prompt((ChatMessage("user", "Say hi."),)))) as pieces:
+        async for piece in pieces:
+            if isinstance(piece, Waiting):
+                return _coded(piece.code, piece.detail or piece.code)
+            if piece.text:
+                return ok(f"{(time.monotonic() - started_s) * 1000:.0f} ms")
+    return _coded("llm_empty", "no word")
+
+
+def _coded(code: str, value: str) -> Finding:
+    """A finding in the words of a code; what only takes its time is no failure."""
+    entry = CODES[code]
+    return (warn if code in PATIENT else fail)(value, entry.cause, entry.remedy)

@@ -64,9 +64,7 @@ def libzmq(_: Situation) -> Finding:
 
 def opus(_: Situation) -> Finding:
     """The encoder for Discord, carried by the PyAV wheel."""
-    spec = importlib.util.find_spec("av")
-    folders = [] if spec is None or spec.origin is None else [Path(spec.origin).parent.parent / "av.libs"]
-    found = [file for folder in folders for file in folder.glob("libopus*.so*")]
+    found = sorted(_av_folder().glob("libopus*.so*"))
     if not found:
         return fail("missing", "The Opus library of the PyAV wheel is not there.", MEND)
     try:
@@ -75,6 +73,12 @@ def opus(_: Situation) -> Finding:
         return ok(library.opus_get_version_string().decode())
     except (OSError, AttributeError) as error:
         return fail("unusable", f"The Opus library can't be loaded: {error}.", MEND)
+
+
+def _av_folder() -> Path:
+    """Where the PyAV wheel keeps its libraries."""
+    spec = importlib.util.find_spec("av")
+    return Path("/nowhere" if spec is None or spec.origin is None else spec.origin).parent.parent / "av.libs"
 
 
 def _version(name: str) -> tuple[int, ...] | None:

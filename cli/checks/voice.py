@@ -1,5 +1,7 @@
 """Check of the voice: the server that the settings name answers and is warm."""
 
+import asyncio
+
 import aiohttp
 import zmq
 
@@ -20,17 +22,25 @@ async def voice_server(situation: Situation) -> Finding:
     if settings.voice == "embedded":
         return _embedded(situation)
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-    backend = _backend(settings, context)
     try:
-        facts = await backend.warm_up()
-    except (BackendError, OSError, ValueError, aiohttp.ClientError) as error:
+        facts = await _warmed_up(_backend(settings, context))
+    except (BackendError, OSError, ValueError, aiohttp.ClientError, zmq.ZMQError) as error:
         code = error.code if isinstance(error, BackendError) else "tts_unreachable"
         grade = warn if code == "tts_loading" else fail
         return grade(f"{settings.voice}: {error}", CODES[code].cause, CODES[code].remedy)
     finally:
-        await backend.close()
         context.destroy(linger=0)
     return ok(", ".join(f"{key} {value}" for key, value in facts.items()))
+
+
+async def _warmed_up(backend: TtsBackend) -> dict[str, str]:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await backend.warm_up()
+    except TimeoutError:
+        raise BackendError("tts_unreachable", f"no answer within {PATIENCE_S:g} s") from None
+    finally:
+        await backend.close()
 
 
 def _backend(settings: TtsSettings, context: "zmq.Context[zmq.Socket[bytes]]") -> TtsBackend:

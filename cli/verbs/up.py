@@ -80,7 +80,7 @@ async def _stop(keeper: Keeper, ending: asyncio.Event) -> None:
     await asyncio.wait([again, stopping], return_when=asyncio.FIRST_COMPLETED)
     again.cancel()
     stopping.cancel()
-    keeper.kill()
+    await keeper.kill()
 
 
 async def _serve(stack: Stack, keeper: Keeper, view: View, started_s: float) -> None:
