@@ -20,6 +20,10 @@ MAX_WAITING_PER_CLIENT = 16
 MAX_WAITING_CLIENTS = 64
 """Clients with requests waiting; more than the sessions that a stack on two cores carries (50)."""
 
+LOADING_PATIENCE_S = 0.5
+"""First requests wait this long for the engine: espeak-ng is ready in 12 ms, and a client that returns to a
+restarted server is then spoken to instead of being told that the voice loads."""
+
 RETRY_MIN_S, RETRY_MAX_S = 1.0, 60.0
 """A missing engine is looked for again after this time, doubling."""
 
@@ -74,16 +78,18 @@ class TtsServer:
         if not self._enabled:
             self._bus.report(NodeState.READY, detail="off: tts_server.enabled is false", engine="none")
             await asyncio.Event().wait()
-        await self._link.open(self._on_frames)
+        await self._link.open()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._load())
+            loading = group.create_task(self._load())
             group.create_task(self._speak_for_ever())
             group.create_task(self._tell_counts())
+            await asyncio.wait([loading], timeout=LOADING_PATIENCE_S)
+            self._link.listen(self._on_frames)
 
     async def stop(self) -> None:
-        """Fall silent and close the link; well under a second even in the middle of a text."""
-        await self._speaker.close()
+        """Close the link and fall silent; well under a second even in the middle of a text."""
         self._link.close()
+        await self._speaker.close()
 
     # --- health -------------------------------------------------------------------------------------
 

@@ -107,12 +107,16 @@ OnFrames = Callable[[bytes, list[bytes]], None]
 class Link(Protocol):
     """The socket of the Soprano link."""
 
-    async def open(self, on_frames: OnFrames) -> None:
-        """Listen from now on.
+    async def open(self) -> None:
+        """Let clients connect; what they send waits.
 
         Raises:
             AddressTaken: another process holds the port.
         """
+        ...
+
+    def listen(self, on_frames: OnFrames) -> None:
+        """Hand over what clients send, from now on."""
         ...
 
     def send(self, client: bytes, frames: list[bytes]) -> bool:
@@ -128,5 +132,5 @@ class Link(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; all clients have gone then."""
         ...

@@ -55,25 +55,22 @@ class Espeak:
             raise EngineError("unavailable", str(error)) from None
         self.sample_rate_hz = self._library.sample_rate_hz
         try:
-            self._library.choose_voice(_valid(self.voice))
+            self._library.choose_voice(_checked(self.voice))
         except LibraryError as error:
             raise EngineError("unknown_voice", f"{error}; correct tts_server.voice") from None
 
     def synthesize(self, say: Say, emit: Emit) -> None:
         """See `Engine.synthesize`."""
-        voice = _valid(say.voice or self.voice)
         text = cleaned(say.text)
-        if is_silent(text):
-            return
         wpm = min(max(round(self._speed_wpm * say.speed), MIN_WPM), MAX_WPM)
         trim = Trim(self.sample_rate_hz)
         try:
-            self._fresh_library().speak(
-                text,
-                voice_for(text, voice),
-                {**self._parameters, Parameter.RATE: wpm},
-                _trimming(trim, WordStarts(text), emit),
-            )
+            voice = voice_for(text, _checked(say.voice or self.voice))
+            if is_silent(text):
+                return
+            parameters = {**self._parameters, Parameter.RATE: wpm}
+            on_sound = _trimming(trim, WordStarts(text), emit)
+            self._fresh_library().speak(text, voice, parameters, on_sound)
         except LibraryError as error:
             raise EngineError("unknown_voice" if say.voice else "failed", str(error)) from None
         emit(Chunk(trim.finish().tobytes()))
@@ -110,7 +107,7 @@ def _trim_events(events: list[Word | Phoneme], starts: WordStarts) -> list[Event
     return found
 
 
-def _valid(voice: str) -> str:
+def _checked(voice: str) -> str:
     if not _VOICE_NAME.fullmatch(voice):
-        raise EngineError("unknown_voice", "a voice is a language and a variant, like en-us+f5")
+        raise LibraryError("a voice is a language and a variant, like en-us+f5")
     return voice

@@ -62,6 +62,7 @@ class LinkSocket:
         self, context: "zmq.Context[zmq.Socket[bytes]]", address: str, secret_key: bytes | None = None
     ) -> None:
         self._address = address
+        self._loop = asyncio.get_running_loop()
         self._socket = socket = context.socket(zmq.ROUTER)
         for option, value in _OPTIONS.items():
             socket.setsockopt(option, value)
@@ -74,11 +75,26 @@ class LinkSocket:
         self._drain_due = False
         self._retry: asyncio.TimerHandle | None = None
 
-    async def open(self, on_frames: OnFrames) -> None:
+    async def open(self) -> None:
         """See `Link.open`."""
+        deadline = self._loop.time() + BIND_PATIENCE_S
+        while True:
+            try:
+                self._socket.bind(self._address)
+                return
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EADDRINUSE or self._loop.time() > deadline:
+                    raise AddressTaken(
+                        f"{self._address} can't be used ({error.strerror}): stop the program that holds it, "
+                        "or set bus.base_port to another value."
+                    ) from None
+            await asyncio.sleep(0.02)
+
+    def listen(self, on_frames: OnFrames) -> None:
+        """See `Link.listen`."""
+        if self._socket.closed:
+            return
         self._on_frames = on_frames
-        self._loop = asyncio.get_running_loop()
-        await self._bind()
         self._loop.add_reader(self._socket.FD, self._drain)
         self._drain_soon()
 
@@ -102,21 +118,9 @@ class LinkSocket:
             self._loop.remove_reader(self._socket.FD)
         self._socket.close()
 
-    async def _bind(self) -> None:
-        deadline = self._loop.time() + BIND_PATIENCE_S
-        while True:
-            try:
-                self._socket.bind(self._address)
-                return
-            except zmq.ZMQError as error:
-                if error.errno != zmq.EADDRINUSE or self._loop.time() > deadline:
-                    raise AddressTaken(
-                        f"{self._address} can't be used ({error.strerror}): stop the program that holds it, "
-                        "or set bus.base_port to another value."
-                    ) from None
-            await asyncio.sleep(0.02)
-
     def _try(self, client: bytes, frames: list[bytes]) -> bool:
+        if self._socket.closed:
+            raise ClientGone
         try:
             self._socket.send_multipart([client, *frames], zmq.NOBLOCK)
         except zmq.Again:

@@ -84,10 +84,13 @@ class ListLink:
         self.full: set[bytes] = set()
         self.gone: set[bytes] = set()
         self.is_open = False
-        self.on_frames: OnFrames
+        self.on_frames: OnFrames | None = None
 
-    async def open(self, on_frames: OnFrames) -> None:
-        self.on_frames, self.is_open = on_frames, True
+    async def open(self) -> None:
+        self.is_open = True
+
+    def listen(self, on_frames: OnFrames) -> None:
+        self.on_frames = on_frames
 
     def send(self, client: bytes, frames: list[bytes]) -> bool:
         if client in self.gone:
@@ -117,8 +120,12 @@ class House:
         self.link = ListLink()
         self.app = TtsServer(self.bus, self.speaker, self.link)
 
+    def send(self, client: bytes, *frames: bytes) -> None:
+        assert self.link.on_frames is not None
+        self.link.on_frames(client, list(frames))
+
     def ask(self, client: bytes, op: str, **fields: object) -> None:
-        self.link.on_frames(client, [json.dumps({"v": 1, "op": op, **fields}).encode()])
+        self.send(client, json.dumps({"v": 1, "op": op, **fields}).encode())
 
     def say(self, client: bytes, request_id: str, text: str = "abc") -> None:
         self.ask(client, "say", id=request_id, text=text)
@@ -242,9 +249,9 @@ async def test_more_requests_than_may_wait_are_refused() -> None:
 async def test_garbage_is_refused_counted_and_forgotten() -> None:
     async with running(House()) as house:
         house.say(b"A", "r")
-        house.link.on_frames(b"B", [b"garbage"])
-        house.link.on_frames(b"B", [b"{}", b"{}"])
-        house.link.on_frames(b"B", [])
+        house.send(b"B", b"garbage")
+        house.send(b"B", b"{}", b"{}")
+        house.send(b"B")
         house.ask(b"B", "sing")
         house.speaker.allow()
         await house.settle()
@@ -256,7 +263,7 @@ async def test_counts_reach_health(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("procs.tts_server.app.COUNTS_PERIOD_S", 0.0)
     async with running(House()) as house:
         house.speaker.allow()
-        house.link.on_frames(b"A", [b"garbage"])
+        house.send(b"A", b"garbage")
         house.say(b"A", "r")
         await house.settle()
         facts = house.bus.health.facts
@@ -281,7 +288,22 @@ async def test_a_ping_is_answered_in_the_middle_of_a_text() -> None:
         ]
 
 
-async def test_while_the_engine_loads_requests_are_told_so() -> None:
+async def test_requests_wait_a_moment_for_an_engine_that_loads() -> None:
+    house = House()
+    house.speaker.may_load.clear()
+    async with running(house):
+        assert house.link.is_open
+        assert house.link.on_frames is None
+        house.speaker.may_load.set()
+        await house.settle()
+        house.speaker.allow()
+        house.say(b"A", "r")
+        await house.settle()
+        assert house.replies(b"A", "r")[-1]["last"]
+
+
+async def test_while_the_engine_loads_for_long_requests_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("procs.tts_server.app.LOADING_PATIENCE_S", 0.0)
     house = House()
     house.speaker.may_load.clear()
     async with running(house):
@@ -301,10 +323,11 @@ async def test_while_the_engine_loads_requests_are_told_so() -> None:
 
 async def test_a_missing_engine_degrades_and_is_looked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("procs.tts_server.app.RETRY_MIN_S", 0.01)
+    monkeypatch.setattr("procs.tts_server.app.LOADING_PATIENCE_S", 0.0)
     house = House()
     house.speaker.failures = [EngineError("unavailable", "soprano-tts can't be imported")]
     async with running(house):
-        assert house.bus.health.state is NodeState.DEGRADED
+        assert house.bus.health.state == "degraded"
         assert house.bus.health.detail == "soprano-tts can't be imported"
         house.say(b"A", "r")
         assert house.codes(b"A") == ["unavailable"]
@@ -374,6 +397,6 @@ async def test_no_text_is_ever_logged_or_reported() -> None:
     async with running(House()) as house:
         house.speaker.allow()
         house.say(b"A", "r", "canary!")
-        house.link.on_frames(b"A", [b"canary"])
+        house.send(b"A", b"canary")
         await house.settle()
         assert "canary" not in f"{house.bus.log.lines} {house.bus.health}"

@@ -20,19 +20,25 @@ pytestmark = pytest.mark.flow
 class Server:
     """A link that keeps what arrives."""
 
-    def __init__(self, secret_key: bytes | None = None) -> None:
+    def __init__(self, secret_key: bytes | None = None, *, listening: bool = True) -> None:
+        self.listening = listening
         self.address = free_address()
         self.context = zmq.Context()
         self.link = LinkSocket(self.context, self.address, secret_key)
         self.received: asyncio.Queue[tuple[bytes, list[bytes]]] = asyncio.Queue()
 
     async def __aenter__(self) -> "Server":
-        await self.link.open(lambda client, frames: self.received.put_nowait((client, frames)))
+        await self.link.open()
+        if self.listening:
+            self.listen()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.link.close()
         self.context.destroy(linger=0)
+
+    def listen(self) -> None:
+        self.link.listen(lambda client, frames: self.received.put_nowait((client, frames)))
 
     async def next(self) -> tuple[bytes, list[bytes]]:
         async with asyncio.timeout(10):
@@ -68,6 +74,13 @@ async def test_frames_go_both_ways() -> None:
         assert (await server.next()) == (address, [b"two", b"", b"three"])
         assert server.link.send(address, [b'{"n":1}', b"payload"])
         assert await client.receive() == ({"n": 1}, b"payload")
+
+
+async def test_what_comes_before_anybody_listens_waits() -> None:
+    async with Server(listening=False) as server, connected(server.address) as client:
+        await client.send(b"early")
+        server.listen()
+        assert (await server.next())[1] == [b"early"]
 
 
 async def test_many_messages_at_once_all_arrive() -> None:
@@ -133,7 +146,7 @@ async def test_a_taken_port_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) 
     async with Server() as server:
         late = LinkSocket(server.context, server.address)
         with pytest.raises(AddressTaken, match=r"bus\.base_port"):
-            await late.open(lambda client, frames: None)
+            await late.open()
         late.close()
 
 
