@@ -90,10 +90,14 @@ async def list_models(url: str, api_key: str = "", *, by_proxy: bool = False) ->
             body += chunk
             if len(body) > LIST_LIMIT_BYTES:
                 raise ValueError("endless list of models")
-    return _models(json.loads(bytes(body)))
+    return _models(bytes(body))
 
 
-def _models(answer: Any) -> list[dict[str, Any]]:
+def _models(body: bytes) -> list[dict[str, Any]]:
+    try:
+        answer = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested without end") from None
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(m, dict) and "id" in m for m in data):
         raise ValueError("no list of models")
