@@ -63,7 +63,7 @@ class Screen:
         outputs = list(outputs)
         tables = [output for output in outputs if isinstance(output, Table)]
         if self._is_live and tables:
-            self._pin(tables)
+            self._pin(tables, stays=repeats)
         self.show(o for o in outputs if isinstance(o, Line) or (repeats and not self._is_live))
 
     def complain(self, text: str) -> None:
@@ -71,14 +71,14 @@ class Screen:
         print(f"bus-sniffer: {printable(text)}", file=self._errors, flush=True)
 
     def close(self) -> None:
-        """Take the pinned tables away, so that the last report stands alone."""
+        """Let go of the pinned tables: a reading stays, what the last report repeats goes away."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
-    def _pin(self, tables: list[Table]) -> None:
+    def _pin(self, tables: list[Table], *, stays: bool) -> None:
         if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live = Live(console=self._console, auto_refresh=False, transient=not stays)
             self._live.start()
         self._live.update(Group(*(rich_table(table) for table in tables)), refresh=True)
 

@@ -139,11 +139,11 @@ async def test_a_sniffer_that_stops_reading_loses_its_own_view_and_counts_it(net
         await speech.push(1)
         await hear(taps, 1)
         reader.pause()
-        await speech.push(4_000, "x" * 8_000)  # more than both queues and the kernel's buffers hold
+        await speech.push(6_000, "x" * 10_000)  # more than both queues and the kernel's buffers hold
         assert await speech.all_taken()
         reader.resume()
         heard, gaps = [], Gaps()
-        while not heard or heard[-1].header.seq < 4_001:
+        while not heard or heard[-1].header.seq < 6_001:
             batch = await taps.take(0.05)
             heard += batch
             if not batch:

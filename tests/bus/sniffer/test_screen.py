@@ -60,12 +60,25 @@ def test_of_a_report_that_does_not_repeat_only_news_are_printed():
     assert stream.getvalue() == "news\n"
 
 
-def test_a_terminal_has_the_state_pinned_and_taken_away_at_the_end():
+ERASE_LINE = "\x1b[2K"
+
+
+def test_on_a_terminal_the_last_reading_stays():
     stream = Terminal()
     screen = Screen(as_json=False, stream=stream)
     screen.show_report([TABLE], repeats=True)
     assert stream.getvalue().count("1,234.5") == 1
     screen.close()
+    assert ERASE_LINE not in stream.getvalue().rpartition("1,234.5")[2]
+
+
+def test_on_a_terminal_the_state_is_pinned_below_the_news_until_the_last_report():
+    stream = Terminal()
+    screen = Screen(as_json=False, stream=stream)
+    screen.show_report([Line("news", {}), TABLE], repeats=False)
+    assert "news" in stream.getvalue()
+    screen.close()
+    assert ERASE_LINE in stream.getvalue().rpartition("1,234.5")[2]
     screen.show([TABLE])
     assert stream.getvalue().rstrip().endswith("1,234.5")
 
