@@ -137,6 +137,10 @@ CODES: dict[str, Code] = {
         "The voice is still warming up.",
         "Wait for it; `miku status` shows when it is ready.",
     ),
+    "tts_engine_missing": Code(
+        "The voice's engine, model or voice name is missing.",
+        "`miku status` says what; tts_server.engine = \"espeak\" always works.",
+    ),
     "tts_failed": Code(
         "The voice server failed in the middle of a sentence.",
         "Try again; if it stays, look at the log of the voice server.",

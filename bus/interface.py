@@ -99,9 +99,20 @@ class Log(Protocol):
 class Bus(Protocol):
     """One node's access to the bus."""
 
-    name: str
-    clock: Clock
-    log: Log
+    @property
+    def name(self) -> str:
+        """Name of the node."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The process's clocks."""
+        ...
+
+    @property
+    def log(self) -> Log:
+        """The process's log."""
+        ...
 
     def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
         """Publish a level; the runtime sends it again each period and on subscription. Never blocks."""

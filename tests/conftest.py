@@ -1,4 +1,4 @@
-"""For all tests: property tests find the same examples in every run, and a busy machine fails none of them."""
+"""For all tests: property tests use the same examples in every run, and a busy machine fails none."""
 
 from hypothesis import settings
 

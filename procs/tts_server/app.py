@@ -102,7 +102,7 @@ class TtsServer:
                 await self._speaker.load()
             except EngineError as error:
                 self._refusal = error.code
-                self._set_health(NodeState.DEGRADED, "tts_unreachable", error.detail)
+                self._set_health(NodeState.DEGRADED, "tts_engine_missing", error.detail)
                 await asyncio.sleep(delay_s)
                 delay_s = min(2 * delay_s, RETRY_MAX_S)
             else:

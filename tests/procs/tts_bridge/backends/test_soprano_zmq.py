@@ -231,7 +231,7 @@ async def test_fades_do_not_touch_what_begins_and_ends_softly(server, voice):
         ("busy", "tts_failed", 2),
         ("stalled", "tts_stalled", 2),
         ("loading", "tts_loading", 1),
-        ("unavailable", "tts_failed", 1),
+        ("unavailable", "tts_engine_missing", 1),
         ("bad_request", "tts_failed", 1),
         ("a word of their own", "tts_failed", 2),
         (["failed"], "tts_failed", 2),
