@@ -278,5 +278,5 @@ class Playout:
 
     def _note(self, turn: _Turn, kind: TurnKind, now_ns: int) -> None:
         elapsed_ms = (now_ns - turn.received_ns) / 1e6
-        code = "tts_stalled" if kind is TurnKind.FAILED else ""
+        code = "peer_lost" if kind is TurnKind.FAILED else ""
         self._milestones.append(Milestone(turn.number, kind, elapsed_ms, code))

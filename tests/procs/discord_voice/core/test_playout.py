@@ -192,7 +192,7 @@ def test_a_newer_turn_ends_one_whose_end_was_lost():
         Played(Kind.END),
     ]
     failed = sink.playout.take_milestones()[-1]
-    assert (failed.turn, failed.kind, failed.code) == (7, TurnKind.FAILED, "tts_stalled")
+    assert (failed.turn, failed.kind, failed.code) == (7, TurnKind.FAILED, "peer_lost")
     assert sink.playout.start() == 8
 
 
