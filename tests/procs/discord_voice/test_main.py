@@ -26,5 +26,5 @@ def test_a_node_is_made_for_each_backend(name, tmp_path):
     assert isinstance(node, VoiceNode)
 
 
-def test_the_plans_own_name_switches_voice_off():
+def test_voice_enabled_switches_voice_off():
     assert not load(Config, {"VOICE_ENABLED": "false"}, NO_FILE).voice.enabled
