@@ -101,7 +101,7 @@ class LinkClient:
             own.headers.append(header)
             own.payloads.append(payload)
             if header.get("last") or "code" in header:
-                open_ids.remove(header["id"])
+                open_ids.discard(header["id"])  # a cancel that came too late is answered too
         return spoken
 
     async def say(self, text: str, request_id: str = "r", **fields: object) -> Spoken:
