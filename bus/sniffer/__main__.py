@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FINE
     except OSError as error:
-        return _fail(f"{error.filename or 'writing'}: {error.strerror}", EXIT_BAD)
+        where = error.filename or "what was written before can be read, but not more"
+        return _fail(f"{where}: {error.strerror}", EXIT_BAD)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
 

@@ -52,7 +52,9 @@ class Levels:
         self._levels[tapped.topic].update(tapped.header, body, tapped.received_mono_ns, row.lease_ms)
 
     def living(self, prefix: str, now_ns: int) -> list[Held]:
-        """What lives now, by topic and session."""
+        """What lives now, by topic and session; what was lost long ago is forgotten."""
+        for level in self._levels.values():
+            level.forget(now_ns)
         return [
             Held(topic, src, session, value, level.seconds_left(now_ns, session, src))
             for topic, level in sorted(self._levels.items())

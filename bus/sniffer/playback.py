@@ -40,23 +40,25 @@ class StandIn:
         self._renewed_ns: dict[tuple[str, str], int] = {}
         self._has_reader: dict[str, bool] = {}
 
-    async def say(self, tapped: Tapped) -> None:
-        """Say a message; what is no message of today's protocol, or has no reader, is counted."""
+    async def say(self, tapped: Tapped) -> bool:
+        """Say a message; False, and counted, if it is none of today's protocol or has no reader."""
         row = TOPICS.get(tapped.topic)
-        if row is None or row.writers != (self.node.name,):
-            self.left_out[tapped.topic] += 1
-            return
+        is_said = row is not None and row.writers == (self.node.name,) and await self._say(row, tapped)
+        self.left_out[tapped.topic] += not is_said
+        return is_said
+
+    async def _say(self, row: Topic, tapped: Tapped) -> bool:
         try:
             message: Any = codec.from_plain(tapped.body, row.message)
         except DecodeError:
-            self.left_out[tapped.topic] += 1
-            return
+            return False
+        if row.pattern is Pattern.FLOW:
+            return await self._push(row, tapped, message)
         if row.pattern is Pattern.STATE:
             self._hold(row, tapped, message)
-        elif row.pattern is Pattern.EVENT:
-            self.node.emit(row.name, message, tapped.header.session, tapped.header.turn)
         else:
-            await self._push(row, tapped, message)
+            self.node.emit(row.name, message, tapped.header.session, tapped.header.turn)
+        return True
 
     def let_go(self, recorded_ns: int) -> None:
         """End the levels that were not renewed within their lease at this moment of the recording."""
@@ -73,17 +75,18 @@ class StandIn:
         self._renewed_ns[row.name, tapped.header.session] = tapped.received_wall_ns
         self.node.set_state(row.name, message, tapped.header.session, tapped.header.turn)
 
-    async def _push(self, row: Topic, tapped: Tapped, message: Any) -> None:
+    async def _push(self, row: Topic, tapped: Tapped, message: Any) -> bool:
+        """Push where a reader is; a flow that moved once has the runtime's patience, else ours."""
         has_reader = self._has_reader.get(row.name)
-        if has_reader is not False:
-            try:
-                async with asyncio.timeout(None if has_reader else READER_PATIENCE_S):
-                    await self.node.push(row.name, message, tapped.header.session, tapped.header.turn)
-                self._has_reader[row.name] = True
-                return
-            except (PeerStalled, TimeoutError):
-                self._has_reader[row.name] = False
-        self.left_out[row.name] += 1
+        if has_reader is False:
+            return False
+        try:
+            async with asyncio.timeout(None if has_reader else READER_PATIENCE_S):
+                await self.node.push(row.name, message, tapped.header.session, tapped.header.turn)
+            self._has_reader[row.name] = True
+        except (PeerStalled, TimeoutError):
+            self._has_reader[row.name] = False
+        return self._has_reader[row.name]
 
 
 class Playback:
@@ -134,8 +137,7 @@ class Playback:
         for stand_in in self.stand_ins.values():
             stand_in.let_go(tapped.received_wall_ns)
         if tapped.header.src in self.stand_ins:
-            await self.stand_ins[tapped.header.src].say(tapped)
-            self.n_said += 1
+            self.n_said += await self.stand_ins[tapped.header.src].say(tapped)
         else:
             self.n_of_running += 1
 

@@ -18,6 +18,9 @@ PREFIXES = ("report.turn.", "report.playout.", "flow.prompt", "flow.token", "flo
 LAST_STAGES = {"bot_main", *SINKS}
 """Stages that end last: without one of them a turn is not over."""
 
+KINDS = tuple(TurnKind)
+"""Milestones known; others are not shown, since nobody knows what they hold."""
+
 ENDS = (TurnKind.DONE, TurnKind.CUT, TurnKind.FAILED)
 
 FAILED_QUIET_NS = 1_000_000_000
@@ -70,20 +73,24 @@ class Waterfall:
         """The milestones by time."""
         return sorted(self.milestones.values(), key=lambda m: m.at_ns)
 
-    def is_over(self, now_ns: int) -> bool:
-        """Whether every stage seen has ended, the last ones among them; or nothing more is to be expected."""
-        ended = {m.stage for m in self.milestones.values() if m.is_end}
-        if ended & LAST_STAGES and {stage for stage, _ in self.milestones} <= ended:
-            return True
-        has_failed = self.outcome in (TurnKind.FAILED, TurnKind.CUT)
-        patience_ns = FAILED_QUIET_NS if has_failed else ABANDONED_QUIET_NS
-        return bool(ended) and now_ns - self.last_ns > patience_ns
-
     @property
     def outcome(self) -> str:
-        """`failed` or `cut` if any stage says so, else `done`; `unfinished` before any end."""
-        names = {m.name for m in self.milestones.values() if m.is_end}
-        return next((end.value for end in reversed(ENDS) if end in names), "unfinished")
+        """`failed` or `cut` if any stage says so; `done` once it has ended everywhere; else `unfinished`."""
+        ends = {m.name for m in self.milestones.values() if m.is_end}
+        if TurnKind.FAILED in ends or TurnKind.CUT in ends:
+            return TurnKind.FAILED.value if TurnKind.FAILED in ends else TurnKind.CUT.value
+        return TurnKind.DONE.value if self._has_ended() else "unfinished"
+
+    def is_over(self, now_ns: int) -> bool:
+        """Whether it has ended everywhere, or nothing more is to be expected."""
+        is_broken = self.outcome in (TurnKind.FAILED, TurnKind.CUT)
+        patience_ns = FAILED_QUIET_NS if is_broken else ABANDONED_QUIET_NS
+        is_given_up = any(m.is_end for m in self.milestones.values()) and now_ns - self.last_ns > patience_ns
+        return self._has_ended() or is_given_up
+
+    def _has_ended(self) -> bool:
+        ended = {m.stage for m in self.milestones.values() if m.is_end}
+        return bool(ended & LAST_STAGES) and {stage for stage, _ in self.milestones} <= ended
 
 
 class Waterfalls:
@@ -121,7 +128,8 @@ class Waterfalls:
     def _reached(self, waterfall: Waterfall, tapped: Tapped) -> None:
         at_ns, src, body = tapped.header.mono_ns, tapped.header.src, tapped.body
         if tapped.topic.startswith("report.turn."):
-            waterfall.note(src, str(body.get("kind")), at_ns, str(body.get("code", "")))
+            if body.get("kind") in KINDS:
+                waterfall.note(src, body["kind"], at_ns, str(body.get("code", "")))
         elif tapped.topic == "flow.prompt":
             waterfall.note(src, TurnKind.ACCEPTED, at_ns)
         elif tapped.topic == "flow.token":

@@ -21,6 +21,7 @@ class Listen(Verb):
     name = "listen"
     summary = "the sound of a flow as a WAV file"
     example = "bus-sniffer listen hello.wav --show-content"
+    is_snapshot = True
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)

@@ -31,7 +31,7 @@ class Play:
     def __init__(self, options: argparse.Namespace) -> None:
         require_readable(options.file)
         self.options = options
-        self._n_said = 0
+        self._complaint = ""
 
     @classmethod
     def arguments(cls, parser: argparse.ArgumentParser) -> None:
@@ -49,12 +49,19 @@ class Play:
             await playback.play(Recording(recording.file).messages(), self.options.speed)
         finally:
             playback.close()
-        self._n_said = playback.n_said
+        if not playback.n_said:
+            has_running = playback.n_of_running > 0
+            reason = (
+                "every writer of the recording is running" if has_running else "there is nothing to say in it"
+            )
+            self._complaint = f"nothing was played: {reason}"
+        elif recording.damages:
+            self._complaint = f"{recording.file} is not whole: {recording.damages[0]}"
         return [_result(playback, recording)]
 
     def complaint(self) -> str:
         """Why the result is bad (exit code 1); empty when it is fine."""
-        return "" if self._n_said else "nothing was played: every writer of the recording is running"
+        return self._complaint
 
 
 async def _running(keys: KeyRing, settings: BusSettings, clock: Clock) -> set[str]:
@@ -68,7 +75,7 @@ async def _running(keys: KeyRing, settings: BusSettings, clock: Clock) -> set[st
 
 
 def _result(playback: Playback, recording: Recording) -> Line:
-    left_out: Counter[str] = sum((s.left_out for s in playback.stand_ins.values()), Counter())
+    left_out: Counter[str] = sum((s.left_out for s in playback.stand_ins.values()), Counter())  # no zeros
     names = ", ".join(playback.stand_ins) or "nobody"
     text = f"played {playback.n_said:,} messages, standing in for {names}"
     if playback.n_of_running:

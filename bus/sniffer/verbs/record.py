@@ -17,6 +17,7 @@ class Record(Verb):
     name = "record"
     summary = "write what is heard into an MCAP file"
     example = "bus-sniffer record night.mcap --for 10m"
+    is_snapshot = True
 
     def __init__(self, options: argparse.Namespace) -> None:
         super().__init__(options)

@@ -20,6 +20,7 @@ from bus.sniffer.recording import Recorder, Recording
 from bus.sniffer.taps import Taps, listening
 from bus.sockets import tap
 from bus.stats import Gaps
+from bus.topics import topic
 from tests.flows.network import SESSION, Network, live_session
 from tests.ports import free_base_port
 from tests.waiting import until
@@ -237,6 +238,19 @@ def test_where_no_node_answers_the_exit_code_is_two(tmp_path, monkeypatch, capsy
     assert not file.exists()
 
 
+async def test_the_role_of_the_sniffer_may_not_pull_from_a_flow(network):
+    speech = await Speech.begin(network)
+    stolen: list[list[bytes]] = []
+    with network.transport("sniffer") as transport:
+        reader = transport.puller(topic("flow.token"), stolen.append)
+        for _ in range(20):
+            await speech.push(10)
+            await asyncio.sleep(0.01)
+        reader.close()
+    assert await speech.all_taken()
+    assert stolen == []
+
+
 async def test_strangers_hear_nothing(network):
     speech = await Speech.begin(network)
     with listening(KeyRing.generate(), network.settings, [""], SystemClock()) as taps:
@@ -285,7 +299,7 @@ async def test_a_recording_is_played_to_real_readers_in_the_place_of_absent_writ
     task.cancel()
     assert taken == ["again"] * 20
     assert playback.n_of_running >= 1
-    assert not playback.stand_ins["llm_streamer"].left_out
+    assert not playback.stand_ins["llm_streamer"].left_out.total()
 
 
 async def test_play_leaves_running_writers_alone_and_says_what_had_no_reader(network, evening, tmp_path):

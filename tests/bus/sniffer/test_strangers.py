@@ -38,7 +38,9 @@ def stranger(bus: PaperBus, topic: str, body: dict[str, object]) -> Tapped:
     known = bus.token(0, "")
     header = dataclasses.replace(known.header, session=SESSION, turn=TURN)
     times = (known.received_mono_ns, known.received_wall_ns)
-    return Tapped(topic, header, b"", 100, *times, plain={**body, "unknown": CANARY, "text": CANARY})
+    return Tapped(
+        topic, header, b"", 100, *times, plain={**body, "unknown": CANARY, "text": CANARY, "kind": CANARY}
+    )
 
 
 @pytest.mark.parametrize(

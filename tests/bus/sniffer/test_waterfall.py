@@ -52,6 +52,11 @@ def test_a_turn_is_over_when_every_stage_has_ended(bus):
     assert waterfalls.take_over(bus.now_ns) == []
 
 
+def test_a_turn_still_being_played_is_unfinished(bus):
+    waterfalls = followed(list(reply(bus))[:-2])
+    assert waterfalls.newest().outcome == "unfinished"
+
+
 def test_milestones_are_shown_in_order_with_the_time_between(bus):
     line = waterfall_line(followed(reply(bus)).get(TURN))
     names = [m["name"] for m in line.data["milestones"]]

@@ -1,6 +1,9 @@
 """`record`, `doctor`, `export` and observing verbs on recordings, through the command line."""
 
+import errno
+import io
 import json
+import os
 import random
 import wave
 
@@ -9,6 +12,7 @@ from mcap.reader import make_reader
 
 from bus.messages import AudioFrame, TurnKind
 from bus.sniffer.__main__ import main
+from bus.sniffer.recording import Recording
 from tests.bus.sniffer.hearing import SINK, TURN, PaperBus, lines, run, verb_of
 
 pytestmark = pytest.mark.unit
@@ -76,6 +80,36 @@ def test_nothing_heard_leaves_no_file(bus, tmp_path):
     _, ending = run(verb_of("record", tmp_path / "r.mcap", "flow.token"), [bus.health("bot_main")])
     assert ending.complaints == ["nothing was heard"]
     assert not (tmp_path / "r.mcap").exists()
+
+
+def test_a_full_disk_is_one_sentence(night, tmp_path, monkeypatch, capsys):
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("bus.sniffer.verbs.record.create", lambda name: Full())
+    assert main(["record", str(tmp_path / "copy.mcap"), "--from", str(night)]) == 1
+    assert capsys.readouterr().err.count("No space left on device\n") == 1
+
+
+def test_a_recording_can_be_blanked_afterwards(night, tmp_path, capsys):
+    copy = tmp_path / "copy.mcap"
+    code, (result,) = asked(capsys, "record", copy, "--from", night)
+    assert (code, result["messages"]) == (0, 55)
+    assert b"canary" in b"".join(tapped.raw for tapped in Recording(night).messages())
+    assert b"canary" not in b"".join(tapped.raw for tapped in Recording(copy).messages())
+
+
+def test_what_was_lost_in_a_recording_is_told(bus, tmp_path, capsys):
+    file = tmp_path / "r.mcap"
+    lost = bus.health("tts_bridge")
+    later = []
+    for _ in range(5):
+        bus.clock.advance_ms(1_000)
+        later.append(bus.health("bot_main"))
+    run(verb_of("record", file), [lost, *later])
+    assert main(["watch-control", "--from", str(file)]) == 0
+    assert "report.health.tts_bridge by tts_bridge: LOST" in capsys.readouterr().out
 
 
 def test_the_doctor_finds_a_whole_recording_whole(night, capsys):
