@@ -141,9 +141,16 @@ class Stack:
         """Be the only one who keeps this stack; the kernel frees the lock with the process.
 
         Raises:
+            BadSettings: the folder can't be written to.
             Refusal: another one does; names its process.
         """
-        with self._lock_path.open("a+") as file:
+        try:
+            file = self._lock_path.open("a+")
+        except OSError as error:
+            raise BadSettings(
+                f"{self._lock_path} can't be written: {error.strerror}. Correct state_dir or its rights."
+            ) from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -151,8 +158,8 @@ class Stack:
             if self.is_running():
                 raise self._taken(self.supervisor.pid())
             file.truncate(0)
-            file.write(f"{os.getpid()}\n")
-            file.flush()
+            with suppress(OSError):  # a full disk is named by the checks that follow
+                os.write(file.fileno(), f"{os.getpid()}\n".encode())
             yield
 
     def keeper_pid(self) -> int:

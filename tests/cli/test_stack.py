@@ -72,6 +72,12 @@ with Stack(read({"MIKU_STATE_DIR": sys.argv[1]}, Path("/nowhere/miku.toml"))).lo
 """
 
 
+def test_a_folder_without_a_place_for_the_lock_is_refused(stack: Stack) -> None:
+    (stack.state_path / "up.lock").mkdir()
+    with pytest.raises(BadSettings, match="can't be written"), stack.lock():
+        pass
+
+
 def test_the_callers_environment_is_passed_on_but_not_a_foreign_supervisors(stack: Stack) -> None:
     callers = {
         "HTTPS_PROXY": "http://u:p%40@proxy",

@@ -32,6 +32,7 @@ class Supervised:
 
     def __init__(self, folder: Path, programs: str, **environ: str) -> None:
         self.folder = folder
+        self.environ = environ
         self.socket_path = folder / "supervisor.sock"
         self.server_url = f"unix://{self.socket_path}"
         self.rpc = SupervisorRpc(self.socket_path)

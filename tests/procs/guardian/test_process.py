@@ -11,6 +11,8 @@ import pytest
 from bus import client
 from bus.messages import Health, NodeState
 from bus.settings import BaseSettings, BusSettings
+from procs.guardian.backends.kernel import kill_all, orphans
+from tests.ports import free_base_port
 from tests.procs.guardian.supervised import Supervised, alive
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guardian")]
@@ -67,12 +69,10 @@ stderr_logfile=%(ENV_MIKU_STATE_DIR)s/guardian.log
 """
 
 
-BASE_PORT = 21_000 + os.getpid() % 200 * 40
-"""Below the ports that the kernel hands out by itself."""
-
-
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Supervised]:
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervised]:
+    """One for all tests here; the last one ends it."""
+    tmp_path = tmp_path_factory.mktemp("stack")
     (tmp_path / "node.py").write_text(NODE)
     running = Supervised(
         tmp_path,
@@ -81,7 +81,7 @@ def stack(tmp_path: Path) -> Iterator[Supervised]:
         PYTHONPATH=str(ROOT),
         MIKU_STATE_DIR=str(tmp_path),
         MIKU_CONFIG=str(tmp_path / "miku.toml"),
-        MIKU_BUS__BASE_PORT=str(BASE_PORT),
+        MIKU_BUS__BASE_PORT=str(free_base_port()),
         MIKU_GUARDIAN__SILENCE_S="4",
         MIKU_GUARDIAN__STARTS="3",
     )
@@ -94,7 +94,8 @@ def stack(tmp_path: Path) -> Iterator[Supervised]:
 
 async def guardian_health(stack: Supervised) -> Health:
     """What the guardian says of itself on the bus."""
-    base, bus = BaseSettings(state_dir=str(stack.folder)), BusSettings(base_port=BASE_PORT)
+    base_port = int(stack.environ["MIKU_BUS__BASE_PORT"])
+    base, bus = BaseSettings(state_dir=str(stack.folder)), BusSettings(base_port=base_port)
     async with client("cli", base, bus, ("report.health.",)) as node:
         async for change in node.follow("report.health.").changes():
             if change.src == "guardian" and change.new is not None:
@@ -131,5 +132,4 @@ def test_a_killed_supervisord_leaves_none_of_its_programs(stack: Supervised) -> 
     pids = [stack.pid(name) for name in ("llm_streamer", "tts_bridge", "guardian")]
     stack.process.kill()
     stack.until(lambda: not any(alive(pid) for pid in pids), patience_s=3)
-    for name in ("llm_streamer", "tts_bridge"):
-        os.kill(int((stack.folder / f"{name}.child").read_text()), signal.SIGKILL)
+    kill_all(orphans(stack.server_url, None))
