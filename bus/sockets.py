@@ -201,8 +201,8 @@ class Reader:
 
     def _drain(self) -> None:
         for _ in range(DRAIN_BATCH):
-            if self._paused or self._socket.closed or not _events(self._socket) & zmq.POLLIN:
-                return
+            if self._socket.closed or not _events(self._socket) & zmq.POLLIN or self._paused:
+                return  # asked even when paused: an unasked descriptor keeps the loop awake
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:  # a peer went away between the question and the answer
@@ -262,7 +262,7 @@ class Pusher:
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._maybe_writable = asyncio.Event()
-        self._loop.add_reader(socket.FD, self._maybe_writable.set)
+        self._loop.add_reader(socket.FD, self._look)
 
     async def push(self, parts: Parts, deadline_s: float = PUSH_DEADLINE_S) -> None:
         """Send one message behind all earlier ones.
@@ -291,6 +291,11 @@ class Pusher:
         except zmq.Again:
             return False
         return True
+
+    def _look(self) -> None:
+        """The descriptor fired; unless its socket is asked it stays readable and keeps the loop awake."""
+        if _events(self._socket) & zmq.POLLOUT:
+            self._maybe_writable.set()
 
     async def _wait(self) -> None:
         """Until the socket may be writable; its descriptor can miss an edge, so look each 10 ms too."""

@@ -274,3 +274,24 @@ async def test_a_topic_that_was_not_declared_can_not_be_written(network):
         await streamer.push("flow.prompt", Prompt(()), SESSION, TURN)
     with pytest.raises(NotTheWriter):
         streamer.set_state("report.health.bot_main", Health(NodeState.READY, 1))
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_flow_that_rests_lets_its_processes_sleep(network, monkeypatch, paused):
+    streamer, bridge, sink = await network.start("llm_streamer", "tts_bridge", "discord_voice")
+    live_session(sink)
+    await until(lambda: bridge.is_live(SESSION, TURN))
+    for i in range(topic("flow.token").limit + 1 if paused else 1):  # nobody pulls: a full inbox pauses
+        await streamer.push("flow.token", Token(i, ""), SESSION, TURN)
+    loop, n_wakes = asyncio.get_running_loop(), 0
+    select = loop._selector.select
+
+    def counted(timeout: float | None) -> object:
+        nonlocal n_wakes
+        n_wakes += 1
+        return select(timeout)
+
+    await asyncio.sleep(0.1)
+    monkeypatch.setattr(loop._selector, "select", counted)
+    await asyncio.sleep(0.5)
+    assert n_wakes < 100
