@@ -139,7 +139,7 @@ CODES: dict[str, Code] = {
     ),
     "tts_engine_missing": Code(
         "The voice's engine, model or voice name is missing.",
-        "`miku status` says what; tts_server.engine = \"espeak\" always works.",
+        '`miku status` says what; tts_server.engine = "espeak" always works.',
     ),
     "tts_failed": Code(
         "The voice server failed in the middle of a sentence.",
@@ -161,6 +161,10 @@ CODES: dict[str, Code] = {
     "peer_lost": Code(
         "One of Miku's own processes died in the middle of the answer.",
         "It is restarted by itself: try again.",
+    ),
+    "process_resting": Code(
+        "One of Miku's own processes keeps failing and rests for a while.",
+        "Its log has the reason; it is tried every five minutes, and at once when miku.toml is saved.",
     ),
     "turn_timeout": Code(
         "The answer did not finish in time and was given up.",

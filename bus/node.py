@@ -283,8 +283,10 @@ class Node:
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
         merged = {**self._health.facts, **facts}
-        self._health = Health(state, self._health.pid, code=code, detail=detail, facts=merged)
-        self._beat()
+        said = Health(state, self._health.pid, code=code, detail=detail, facts=merged)
+        if said != self._health:
+            self._health = said
+            self._beat()
 
 
 def _granted(name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> frozenset[str]:

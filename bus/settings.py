@@ -23,6 +23,9 @@ C = TypeVar("C")
 
 ENV_PREFIX = "MIKU_"
 
+MAX_NUMBER = 2**53
+"""No setting needs more, and beyond it a whole number has no exact float."""
+
 
 @dataclass(frozen=True)
 class Meta:
@@ -83,7 +86,10 @@ class BusSettings:
         "127.0.0.1", "Address the sockets bind and connect to; keys guard them even on loopback."
     )
     base_port: int = setting(
-        47_100, "First of 40 ports used by one stack; change it to run two.", minimum=1024, maximum=65_000
+        17_100,  # below the ports that Linux gives to outgoing connections
+        "First of 40 ports used by one stack; change it to run two.",
+        minimum=1024,
+        maximum=65_000,
     )
 
 
@@ -144,6 +150,8 @@ def read_file(file: Path) -> dict[str, Any]:
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{file.name} is not valid TOML: {error}. Correct that line.") from None
+    except (ValueError, RecursionError):  # the library's own limits: digits of a number, depth of a list
+        raise BadSettings(f"{file.name} holds a number or a nesting beyond all bounds.") from None
     except OSError as error:
         raise BadSettings(f"{file.name} can't be read: {error.strerror}. Correct its permissions.") from None
 
@@ -166,7 +174,8 @@ def read_section(section: type[C], table: dict[str, Any], environ: Mapping[str, 
         elif key in given:
             if meta.secret:
                 _require_private(file, _dotted(name, key))
-            values[key] = _checked(_dotted(name, key), given[key], hints[key], meta, from_text=False)
+            where = _place(_dotted(name, key), file) + _dotted(name, key)
+            values[key] = _checked(where, given[key], hints[key], meta, from_text=False)
     return section(**values)
 
 
@@ -252,7 +261,7 @@ def _from_toml(where: str, raw: Any, hint: Any) -> Any:
         if not isinstance(raw, list) or not all(isinstance(part, str) for part in raw):
             raise BadSettings(f'{where} must be a list of texts, like ["a", "b"]')
         return tuple(raw)
-    if hint is float and type(raw) is int:
+    if hint is float and type(raw) is int and abs(raw) <= MAX_NUMBER:
         raw = float(raw)
     if type(raw) is not hint:
         raise BadSettings(f"{where} must be {_KINDS[hint]}; it is {raw!r}")
@@ -260,6 +269,8 @@ def _from_toml(where: str, raw: Any, hint: Any) -> Any:
 
 
 def _finite(where: str, value: Any) -> Any:
+    if type(value) is int and abs(value) > MAX_NUMBER:
+        raise BadSettings(f"{where} is far too large")
     if isinstance(value, float) and not (float("-inf") < value < float("inf")):
         raise BadSettings(f"{where} must be a finite number")
     if isinstance(value, str) and "\x00" in value:

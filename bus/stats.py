@@ -72,5 +72,5 @@ class RateMeter:
         if not self._seen:
             return Rate(0.0, 0.0, self.count)
         span_s = max(now_ns - self._seen[0][0], 1) / 1e9
-        n_intervals = max(len(self._seen) - 1, 0)
-        return Rate(n_intervals / span_s, sum(n for _, n in self._seen) / max(span_s, 0.02), self.count)
+        intervals = list(self._seen)[1:]  # the first message only marks the beginning
+        return Rate(len(intervals) / span_s, sum(n for _, n in intervals) / span_s, self.count)

@@ -33,16 +33,16 @@ _CODE_OF_STATUS = {401: "llm_refused", 403: "llm_refused", 429: "llm_busy", 503:
 async def model_server(situation: Situation) -> Finding:
     """The server answers and serves the model that is asked for."""
     settings = situation.stack.settings.of(LlmSettings)
-    if not settings.base_url:
+    if not settings.address:
         return _embedded(situation, await find_servers())
     try:
-        where = endpoint(settings.base_url)
+        where = endpoint(settings.address)
         models = await list_models(where.models, settings.api_key, by_proxy=not where.is_loopback)
     except ServerRefused as error:
         return _coded(_CODE_OF_STATUS.get(error.status, "llm_failed"), f"{where.address}: {error}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
         reason = str(error) or type(error).__name__
-        found = _coded("llm_unreachable", f"{settings.base_url}: {reason}")
+        found = _coded("llm_unreachable", f"{settings.address}: {reason}")
         return replace(found, remedy=found.remedy + _proposal(await find_servers()))
     return _known(settings.model, [str(model["id"]) for model in models])
 
@@ -85,10 +85,10 @@ def _names(servers: list[Server]) -> str:
 async def first_token(situation: Situation) -> Finding:
     """How long one word takes."""
     settings = situation.stack.settings.of(LlmSettings)
-    if not settings.base_url:
+    if not settings.address:
         return ok("embedded server: milliseconds")
     try:
-        backend = OpenAiChat(settings.base_url, settings.model, settings.api_key, ONE_WORD, LIMITS)
+        backend = OpenAiChat(settings.address, settings.model, settings.api_key, ONE_WORD, LIMITS)
     except BadSettings as error:
         return fail("unusable", str(error), "Correct it.")
     try:

@@ -11,8 +11,8 @@ from procs.llm_streamer.config import Config
 def make(node: Node, config: Config) -> Streamer:
     """Without an address the embedded server is asked, with the key that it was given."""
     llm = config.llm
-    base_url = llm.base_url or f"http://127.0.0.1:{config.bus.base_port + LLM_SERVER_PORT_OFFSET}"
-    api_key = llm.api_key if llm.base_url else node.keys.token("llm_server")
+    base_url = llm.address or f"http://127.0.0.1:{config.bus.base_port + LLM_SERVER_PORT_OFFSET}"
+    api_key = llm.api_key if llm.address else node.keys.token("llm_server")
     sampling = Sampling(llm.max_tokens, llm.temperature, llm.stop)
     limits = Limits(
         connect_timeout_s=llm.connect_timeout_s,
@@ -21,7 +21,7 @@ def make(node: Node, config: Config) -> Streamer:
         reply_timeout_s=llm.reply_timeout_s,
         max_reply_chars=llm.max_reply_chars,
     )
-    backend = OpenAiChat(base_url, llm.model if llm.base_url else "", api_key, sampling, limits)
+    backend = OpenAiChat(base_url, llm.model if llm.address else "", api_key, sampling, limits)
     return Streamer(node, backend)
 
 

@@ -13,8 +13,18 @@ class LlmSettings:
     SECTION: ClassVar[str] = "llm"
 
     base_url: str = setting(
-        "", "Address of an OpenAI-compatible server, with or without /v1; empty = the embedded server."
+        "",
+        "Address of an OpenAI-compatible server, with or without /v1; empty = the one that voice_gpu names, "
+        "else the embedded server.",
     )
+    voice_gpu: str = setting(
+        "",
+        "Card whose llama-swap answers while she speaks, so that the other one is free for the voice.",
+        choices=("", "amd", "nvidia"),
+        aliases=("VOICE_GPU",),
+    )
+    amd_url: str = setting("http://localhost:8091", "llama-swap of the AMD card.")
+    nvidia_url: str = setting("http://localhost:8090", "llama-swap of the NVIDIA card.")
     model: str = setting("", "Model to ask for; empty = the first one the server lists.")
     api_key: str = setting("", "Key of that server, if it wants one.", secret=True)
     temperature: float = setting(0.8, "Sampling temperature.", minimum=0, maximum=2)
@@ -36,6 +46,12 @@ class LlmSettings:
     reply_timeout_s: float = setting(
         300.0, "A reply that is still growing after this time is ended.", minimum=1, maximum=3600
     )
+
+    @property
+    def address(self) -> str:
+        """The server of the user that counts; empty = the embedded one."""
+        of_card = {"": "", "amd": self.amd_url, "nvidia": self.nvidia_url}[self.voice_gpu]
+        return self.base_url or of_card
 
 
 @dataclass(frozen=True)

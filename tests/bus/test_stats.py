@@ -43,6 +43,13 @@ def test_a_rate_counts_the_window_only():
     assert rate.count == 500
 
 
+def test_one_message_is_no_rate_yet():
+    meter = RateMeter()
+    meter.observe(0, 100)
+    rate = meter.rate(1_000_000)
+    assert (rate.hz, rate.bytes_per_s, rate.count) == (0, 0, 1)
+
+
 def test_a_rate_falls_to_nothing_in_silence():
     meter = RateMeter(window_s=2.0)
     meter.observe(0, 100)

@@ -209,7 +209,7 @@ async def test_control_c_ends_a_recording_properly_and_a_kill_loses_little(netwo
     ended, killed = tmp_path / "ended.mcap", tmp_path / "killed.mcap"
     sniffers = [await Sniffer.start(network, tmp_path, "record", file, "--json") for file in (ended, killed)]
     await until(lambda: speech._streamer._publisher.is_watched("flow.token"))
-    await until(lambda: ended.exists() and killed.exists())
+    await until(lambda: all(file.exists() and _recorded(file) for file in (ended, killed)))
     await speech.push(50, "canary")
     await until(lambda: _recorded(killed).count(b"flow.token") == 50, timeout_s=10)
     await sniffers[1].kill()
