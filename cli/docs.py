@@ -1,12 +1,12 @@
-"""Makes the generated tables of the documents: `python -m cli.docs` writes, `--check` only compares.
+"""Makes what is generated in the documents: `python -m cli.docs` writes it, tests compare it.
 
-Declared once, derived here: topics, header and messages from `bus/`, the session machine from its node.
+Declared once, derived here: topics, header and messages from `bus/`, the session machine from its node,
+settings from every node's `config.py`.
 """
 
 import ast
 import dataclasses
 import re
-import sys
 import typing
 from collections.abc import Callable
 from enum import Enum
@@ -16,6 +16,7 @@ from typing import Any
 import bus.header
 import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
+from cli import settings_table
 from procs.discord_voice.core import session as session_machine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,15 +144,7 @@ def rendered(text: str) -> str:
     return re.sub(r"<!-- table: (\w+) -->\n.*?<!-- end -->", fill, text, flags=re.DOTALL)
 
 
-def main() -> int:
-    """Write the page, or say whether it is in step."""
-    before = PROTOCOL.read_text()
-    after = rendered(before)
-    if "--check" in sys.argv:
-        return int(before != after)
-    PROTOCOL.write_text(after)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    PROTOCOL.write_text(rendered(PROTOCOL.read_text()))
+    settings_table.DOCUMENT.write_text(settings_table.document())
+    settings_table.EXAMPLE.write_text(settings_table.example())

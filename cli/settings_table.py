@@ -1,6 +1,6 @@
 """All settings of all processes: checked as a whole, and written down. Declared in the nodes' `config.py`.
 
-`python -m cli.settings_table` writes `docs/settings.md` and `miku.example.toml`; a test keeps them in step.
+`python -m cli.docs` writes `docs/settings.md` and `miku.example.toml` from it; a test keeps them in step.
 """
 
 import dataclasses
@@ -162,13 +162,3 @@ def _toml(value: object) -> str:
 
 def _first_line(section: type[Any]) -> str:
     return (section.__doc__ or "").strip().splitlines()[0]
-
-
-def main() -> None:
-    """Write both files."""
-    DOCUMENT.write_text(document())
-    EXAMPLE.write_text(example())
-
-
-if __name__ == "__main__":
-    main()
