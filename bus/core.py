@@ -105,10 +105,10 @@ class Receiver:
         self.scopes.sweep()
 
     def forget(self) -> None:
-        """Drop what belongs to sessions that ended long ago."""
+        """Drop what belongs to sessions that ended long ago; a floor outlives its writer's absence."""
         for followed in self._levels.values():
             followed.forget()
-        self.floors.keep({session for _, session, _ in self._levels["control.turn"].items()})
+        self.floors.keep(self._levels["control.turn"].sessions())
 
     def follow(self, name: str) -> Followed:
         """The level of a topic that the contract names.

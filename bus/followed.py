@@ -34,6 +34,10 @@ class Followed:
         """Drop what was lost long ago."""
         self._level.forget(self._clock.mono_ns())
 
+    def sessions(self) -> set[str]:
+        """Sessions of all values, of lost ones too until they are forgotten."""
+        return self._level.sessions()
+
     def get(self, session: str = "", src: str = "") -> Any | None:
         return self._level.get(self._clock.mono_ns(), session, src)
 

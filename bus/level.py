@@ -52,6 +52,10 @@ class Level(Generic[M]):
         """(src, session, value) of all that live."""
         return [(src, session, e.value) for (src, session), e in self._entries.items() if _lives(e, now_ns)]
 
+    def sessions(self) -> set[str]:
+        """Sessions of all values, of lost ones too until they are forgotten."""
+        return {session for _, session in self._entries}
+
     def seconds_left(self, now_ns: int, session: str = "", src: str = "") -> float | None:
         """Rest of the lease; None without a value or without a lease."""
         entry = self._find(now_ns, session, src)

@@ -74,6 +74,19 @@ async def test_everything_is_dropped_once_the_session_is_lost():
     assert await bench.texts() == []
 
 
+async def test_a_cut_turn_stays_dead_while_the_writer_of_the_floor_is_away():
+    bench = Bench()
+    bench.live_session()
+    bench.receiver.take_published(bench.parts("control.turn", TurnState(200, 0), "bot_main"))
+    for _ in range(5):
+        bench.clock.advance_ms(1_000)
+        bench.live_session()
+        bench.receiver.forget()
+    bench.token("cut", 150)
+    bench.token("alive", 200)
+    assert await bench.texts() == ["alive"]
+
+
 async def test_an_older_incarnation_is_fenced_in_flows_too():
     bench = Bench()
     bench.live_session()
