@@ -120,7 +120,7 @@ def example() -> str:
 
 _DOCUMENT_HEAD = """# Settings
 
-Made from the sections in the code by `python -m cli.settings_table`; do not edit.
+Made from the sections in the code by `python -m cli.docs`; do not edit.
 
 Settings come from `miku.toml` in the working folder (or the file that `MIKU_CONFIG` names). Each key can be
 overridden by the variable beside it; a variable wins over the file, the file over the default. Unknown keys

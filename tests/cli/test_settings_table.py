@@ -27,7 +27,7 @@ def write(folder: Path, text: str | bytes) -> Path:
 
 
 def test_the_document_and_the_example_are_in_step_with_the_code() -> None:
-    remedy = "run: python -m cli.settings_table"
+    remedy = "run: python -m cli.docs"
     assert settings_table.DOCUMENT.read_text() == settings_table.document(), remedy
     assert settings_table.EXAMPLE.read_text() == settings_table.example(), remedy
 
