@@ -50,6 +50,10 @@ class TtsBridge:
                 self._take(received, group)
 
     async def stop(self) -> None:
+        for task in self._speaking:
+            task.cancel()
+        if self._speaking:
+            await asyncio.wait(self._speaking)
         await self._backend.close()
 
     def _take(self, received: Received[Token], group: asyncio.TaskGroup) -> None:

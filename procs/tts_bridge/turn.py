@@ -27,6 +27,11 @@ PLAYOUT_PATIENCE_S = 10.0
 PLAYOUT_PERIOD_S = 0.1
 """Sinks report this often while they play, so a full window is looked at as often."""
 
+COMFORT_MS = 600
+"""A turn this far ahead of what can have been played is in no hurry."""
+FRAMES_IN_A_ROW, BREATH_S = 10, 0.02
+"""It then sends so many frames and pauses: ten times as fast as they are played."""
+
 SPOKEN_PERIOD_MS = 1_000
 """Within a long piece the marks are published once per so much sound, besides at its end."""
 
@@ -71,6 +76,8 @@ class Turn:
         self._playout = bus.follow("report.playout.")
         self._topic = ""
         self._index = 0
+        self._n_in_a_row = 0
+        self._first_audio_ns = 0
         self._piece = 0
         self.put(first)
 
@@ -90,16 +97,16 @@ class Turn:
             if previous is not None:
                 await asyncio.wait([previous])
             state = self._bus.session(self._session)
-            if state is not None:
-                await self._report(state)
+            if state is not None:  # else the scope has been cancelled already
+                await self._work(state)
         if scope.cancelled:
             self._event(TurnKind.CUT)
             state = self._bus.session(self._session)
             if state is not None and state.phase is not Phase.IDLE:
                 self._publish(complete=False)
 
-    async def _report(self, state: SessionState) -> None:
-        """Do the work of the turn and say what became of it."""
+    async def _work(self, state: SessionState) -> None:
+        """Speak, and say what became of it."""
         self._topic = f"flow.audio.{state.sink}"
         try:
             await self._speak()
@@ -161,7 +168,17 @@ class Turn:
     async def _send(self, frames: list[bytes]) -> None:
         for pcm in frames:
             await self._push(pcm)
-        await asyncio.sleep(0)  # a batch is done: other turns' first frames come before this one's next
+        await self._let_others_begin(len(frames))
+
+    async def _let_others_begin(self, n_frames: int) -> None:
+        """A turn that is well ahead takes its time: the first frames of other turns are worth more."""
+        self._n_in_a_row += n_frames
+        played_ms = (self._bus.clock.mono_ns() - self._first_audio_ns) / 1e6
+        if self._n_in_a_row < FRAMES_IN_A_ROW or self._index * FRAME_MS - played_ms < COMFORT_MS:
+            await asyncio.sleep(0)
+        else:
+            self._n_in_a_row = 0
+            await asyncio.sleep(BREATH_S)
 
     async def _push(self, pcm: bytes, *, final: bool = False) -> None:
         sent_ms = self._index * FRAME_MS
@@ -169,7 +186,8 @@ class Turn:
             await self._wait_for_room(sent_ms)
         frame = AudioFrame(self._index, self._piece, pcm, final)
         await self._bus.push(self._topic, frame, self._session, self.turn)
-        if pcm and not self._index:
+        if pcm and not self._first_audio_ns:
+            self._first_audio_ns = self._bus.clock.mono_ns()
             self._event(TurnKind.FIRST_AUDIO)
         self._index += 1
 

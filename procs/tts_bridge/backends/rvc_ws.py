@@ -275,7 +275,8 @@ class _Attempt:
         if complete and not self._flushed:
             self._flushed = True
             self._segments.flushed()
-            await self.connection.send({"flush": True})
+            if tokens:  # an empty buffer has nothing to flush, and nobody knows what a server makes of it
+                await self.connection.send({"flush": True})
         self._touch()
 
     async def blob(self) -> bytes | None:

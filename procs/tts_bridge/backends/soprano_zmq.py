@@ -254,6 +254,7 @@ class _Link:
         self._url = url
         self._keys = keys
         self._socket: zmq.Socket[bytes] | None = None
+        self._closed = False
         self._connected = asyncio.Event()
         self._pings: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count()
@@ -270,6 +271,8 @@ class _Link:
         Raises:
             BackendError: `tts_unreachable`.
         """
+        if self._closed:
+            raise BackendError("tts_unreachable", "closed", retryable=False)
         if self._socket is None:
             self._open()
         if self._connected.is_set():
@@ -320,7 +323,11 @@ class _Link:
         return True
 
     def close(self) -> None:
-        """Close the socket; requests in flight fail."""
+        """Close for good; requests in flight fail."""
+        self._closed = True
+        self._close_socket()
+
+    def _close_socket(self) -> None:
         if self._socket is None:
             return
         loop = asyncio.get_running_loop()
@@ -347,7 +354,7 @@ class _Link:
         try:
             socket.connect(self._url)
         except zmq.ZMQError as error:
-            self.close()
+            self._close_socket()
             detail = f"{self._url} can't be used: {error.strerror}"
             raise BackendError("tts_unreachable", detail, retryable=False) from None
         loop.call_soon(self._observe)

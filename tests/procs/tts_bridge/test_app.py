@@ -313,3 +313,21 @@ async def test_mended_samples_are_told_to_the_operator(stage):
     await stage.reply("Broken sound.")
     await stage.ended()
     assert re.fullmatch(r"\d+ samples not finite, \d+ samples clipped", stage.events()[-1].detail)
+
+
+async def test_a_newcomer_is_heard_before_a_long_turn_is_made_to_its_end(stage):
+    await stage.begin(OTHER)
+    await stage.reply(LONG)
+    await until(lambda: len(stage.frames()) > 40)
+    await stage.reply("Hello there.", session=OTHER)
+    await stage.ended(session=OTHER)
+    assert stage.kinds() == ["received", "first_piece", "first_audio"]
+    await stage.ended()
+    assert stage.heard().n_slips == 0
+
+
+async def test_stopping_ends_the_turns_and_lets_the_voice_go():
+    async with Stage(settings=TtsSettings(window_ms=1_000)) as stage:
+        await stage.reply(LONG)
+        await until(lambda: len(stage.frames()) == 50)
+    assert (stage.voice.n_open, stage.voice.n_closed) == (0, 1)

@@ -8,6 +8,7 @@ from bus.errors import BackendError
 from procs.tts_bridge.backends import rvc_ws
 from procs.tts_bridge.backends.rvc_ws import RvcWs
 from procs.tts_bridge.core.pcm import to_int16
+from procs.tts_bridge.core.sentences import Piece
 from tests.doubles.rvc import Fault, RvcDouble, parts
 from tests.doubles.tone_voice import ToneVoice
 from tests.procs.tts_bridge.backends.speaking import Ear, hear
@@ -112,8 +113,6 @@ async def test_a_turn_that_ended_is_not_interrupted(server, voice):
 
 async def test_the_voice_is_patient_while_text_is_still_coming(server, voice):
     async def slowly():
-        from procs.tts_bridge.core.sentences import Piece
-
         for text in ("First. ", "Second."):
             yield Piece(0, text, tuple(range(len(text))), ends_sentence=False)
             await asyncio.sleep(1.1 * QUIET_S)
