@@ -9,7 +9,9 @@ from dataclasses import replace
 import aiohttp
 
 from bus.errors import CODES, BackendError, BadSettings
+from bus.keys import KeyRing
 from bus.messages import ChatMessage, Prompt
+from bus.topics import LLM_SERVER_PORT_OFFSET
 from cli.checks.base import Finding, Situation, fail, ok, warn
 from cli.discovery import Server, ServerRefused, find_servers, list_models
 from procs.llm_streamer.backends.base import Waiting
@@ -85,10 +87,15 @@ def _names(servers: list[Server]) -> str:
 async def first_token(situation: Situation) -> Finding:
     """How long one word takes."""
     settings = situation.stack.settings.of(LlmSettings)
-    if not settings.address:
-        return ok("embedded server: milliseconds")
+    if not settings.address and not situation.running:
+        return ok("not measured: Miku does not run, and her embedded server with her")
+    address, model, key = settings.address, settings.model, settings.api_key
     try:
-        backend = OpenAiChat(settings.address, settings.model, settings.api_key, ONE_WORD, LIMITS)
+        if not address:
+            port = situation.stack.bus.base_port + LLM_SERVER_PORT_OFFSET
+            address, model = f"http://127.0.0.1:{port}", ""
+            key = KeyRing.load(situation.stack.state_path).token("llm_server")
+        backend = OpenAiChat(address, model, key, ONE_WORD, LIMITS)
     except BadSettings as error:
         return fail("unusable", str(error), "Correct it.")
     try:
