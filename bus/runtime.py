@@ -34,8 +34,6 @@ LOOP_STALL_S = 10.0
 STOP_PATIENCE_S = 4.0
 """Time an app has for its last words; the supervisor kills after 5 s."""
 
-EXIT_OURS = 70
-"""sysexits EX_SOFTWARE: a mistake of ours; the log has the traceback."""
 EXIT_SETTINGS = 78
 """sysexits EX_CONFIG: the operator can mend it; the log has one sentence."""
 
