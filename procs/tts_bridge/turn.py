@@ -141,7 +141,7 @@ class Turn:
         playout = self._playout.get(self._session)
         if playout is not None and playout.turn == self.turn:
             self._index = frames_of_ms(playout.played_ms + playout.buffered_ms)
-        return BackendError("tts_failed", "restarted in the middle of a reply")
+        return BackendError("peer_lost", "restarted in the middle of a reply")
 
     async def _sound(self, chunk: Chunk) -> None:
         self._piece = chunk.piece
