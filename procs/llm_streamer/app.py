@@ -253,6 +253,8 @@ class Answer:
     def _publish(self, finish_reason: str = "") -> None:
         if is_over(self._bus.session(self._session)):
             return  # nobody would clear it again
+        if finish_reason:
+            self.close()  # a text so far that comes later would take the end back
         text = "".join(self._pieces)
         state = ReplyState(self._turn, text, complete=bool(finish_reason), finish_reason=finish_reason)
         self._bus.set_state("report.reply", state, self._session, self._turn)

@@ -174,6 +174,16 @@ async def test_many_tokens_are_few_levels(monkeypatch):
     assert n_levels == 2, "the first token and the end"
 
 
+async def test_the_end_of_a_reply_is_not_taken_back_while_its_server_lingers(monkeypatch):
+    monkeypatch.setattr(app_module, "LEVEL_PERIOD_S", 0.01)
+    lingers = asyncio.Event()
+    async with stage([*REPLY, lingers]) as on:
+        await on.ask()
+        await until(on.ended())
+        await asyncio.sleep(0.05)
+        assert on.reply() == ReplyState(TURN, "Hello there.", complete=True, finish_reason="stop")
+
+
 async def test_a_reply_is_forgotten_with_its_session():
     async with stage(REPLY) as on:
         await on.ask()
