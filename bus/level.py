@@ -13,9 +13,6 @@ from bus.interface import Change
 
 M = TypeVar("M")
 
-Key = tuple[str, str]
-"""(src, session)"""
-
 
 @dataclass(slots=True)
 class _Entry(Generic[M]):
@@ -30,17 +27,18 @@ class Level(Generic[M]):
     """Newest values of the followed topics."""
 
     def __init__(self) -> None:
-        self._entries: dict[Key, _Entry[M]] = {}
+        self._sessions: dict[str, dict[str, _Entry[M]]] = {}
+        """Session → writer → newest value; nearly always asked by session."""
         self._offsets: dict[tuple[str, int], int] = {}
 
     def update(self, header: Header, value: M, received_ns: int, lease_ms: int) -> bool:
         """Take a message in; False if an equal or newer one is there already."""
-        key = (header.src, header.session)
-        known = self._entries.get(key)
+        writers = self._sessions.setdefault(header.session, {})
+        known = writers.get(header.src)
         if known and (header.boot, header.seq) <= (known.header.boot, known.header.seq):
             return False
         sent_ns = header.mono_ns + self._offset(header, received_ns)
-        self._entries[key] = _Entry(header, value, sent_ns, lease_ms * 1_000_000)
+        writers[header.src] = _Entry(header, value, sent_ns, lease_ms * 1_000_000)
         return True
 
     def get(self, now_ns: int, session: str = "", src: str = "") -> M | None:
@@ -50,7 +48,12 @@ class Level(Generic[M]):
 
     def items(self, now_ns: int) -> list[tuple[str, str, M]]:
         """(src, session, value) of all that live."""
-        return [(src, session, e.value) for (src, session), e in self._entries.items() if _lives(e, now_ns)]
+        return [
+            (src, session, entry.value)
+            for session, writers in self._sessions.items()
+            for src, entry in writers.items()
+            if _lives(entry, now_ns)
+        ]
 
     def sessions(self) -> set[str]:
         """Sessions of all values, of lost ones too until they are forgotten."""
@@ -66,15 +69,22 @@ class Level(Generic[M]):
     def forget(self, now_ns: int) -> None:
         """Drop what was lost a minute ago; the fence remembers its generation, its id never returns."""
         minute_ns = 60_000_000_000
-        self._entries = {k: e for k, e in self._entries.items() if _lives(e, now_ns - minute_ns)}
+        kept = {
+            session: {src: entry for src, entry in writers.items() if _lives(entry, now_ns - minute_ns)}
+            for session, writers in self._sessions.items()
+        }
+        self._sessions = {session: writers for session, writers in kept.items() if writers}
 
     def _find(self, now_ns: int, session: str, src: str) -> _Entry[M] | None:
-        living = [
-            entry
-            for (writer, of_session), entry in self._entries.items()
-            if of_session == session and src in ("", writer) and _lives(entry, now_ns)
-        ]
-        return max(living, key=lambda e: e.sent_ns, default=None)
+        newest = None
+        for writer, entry in self._sessions.get(session, {}).items():
+            if (
+                src in ("", writer)
+                and _lives(entry, now_ns)
+                and (not newest or entry.sent_ns > newest.sent_ns)
+            ):
+                newest = entry
+        return newest
 
     def _offset(self, header: Header, received_ns: int) -> int:
         key = (header.src, header.boot)
@@ -94,7 +104,7 @@ class Edges(Generic[M]):
 
     def __init__(self, level: Level[M]) -> None:
         self._level = level
-        self._told: dict[Key, M] = {}
+        self._told: dict[tuple[str, str], M] = {}
 
     def take(self, now_ns: int) -> list[Change[Any]]:
         """What differs from the last call: news, new values, losses."""

@@ -55,6 +55,21 @@ def _events(socket: "zmq.Socket[bytes]") -> int:
     return int(socket.getsockopt(zmq.EVENTS))
 
 
+_MORE, _LAST = int(zmq.NOBLOCK | zmq.SNDMORE), int(zmq.NOBLOCK)
+"""Plain numbers: combining the library's flags anew for each message takes a third of a send."""
+
+
+def _send(socket: "zmq.Socket[bytes]", parts: Parts) -> None:
+    """Send all parts or none, without waiting; ZeroMQ refuses a message at its first part only.
+
+    Raises:
+        zmq.Again: no room now.
+    """
+    for part in parts[:-1]:
+        socket.send(part, _MORE)
+    socket.send(parts[-1], _LAST)
+
+
 class _Admission:
     """Credentials provider for ZAP: asks the list who may connect to a domain."""
 
@@ -224,7 +239,7 @@ class Publisher:
 
     def send(self, parts: Parts) -> None:
         """Send to whoever subscribes; a subscriber that does not read loses, nobody waits."""
-        self._socket.send_multipart(parts, zmq.NOBLOCK)
+        _send(self._socket, parts)
         if _events(self._socket) & zmq.POLLIN:
             self._loop.call_soon(self._read_subscriptions)
 
@@ -287,7 +302,7 @@ class Pusher:
 
     def _try(self, parts: Parts) -> bool:
         try:
-            self._socket.send_multipart(parts, zmq.NOBLOCK)
+            _send(self._socket, parts)
         except zmq.Again:
             return False
         return True
