@@ -57,7 +57,7 @@ class Level(Generic[M]):
 
     def sessions(self) -> set[str]:
         """Sessions of all values, of lost ones too until they are forgotten."""
-        return {session for _, session in self._entries}
+        return set(self._sessions)
 
     def seconds_left(self, now_ns: int, session: str = "", src: str = "") -> float | None:
         """Rest of the lease; None without a value or without a lease."""
