@@ -32,7 +32,7 @@ def matches(pattern: str, name: str) -> bool:
 
 
 class Receiver:
-    """Takes messages in, keeps levels, hands flows and events to the app."""
+    """Takes messages in, keeps levels, hands flows and events to the app (`bus.interface.Bus`)."""
 
     def __init__(self, name: str, clock: Clock, reads: tuple[str, ...]) -> None:
         self.name = name

@@ -6,11 +6,8 @@ once the control levels are known, and cancels what works on dead turns. It neve
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from bus import codec, wire
 from bus.clock import Clock
@@ -18,9 +15,9 @@ from bus.core import Receiver, check_message, matches
 from bus.errors import NotTheWriter
 from bus.header import PROTOCOL, Header, Stamper
 from bus.inbox import Inbox
-from bus.interface import LevelView, Log, Received, Scope
+from bus.interface import Log
 from bus.keys import KeyRing
-from bus.messages import Health, NodeState, SessionState
+from bus.messages import Health, NodeState
 from bus.sockets import Publisher, Pusher, Reader, Transport
 from bus.topics import NODES, TOPICS, Pattern, Topic, topic
 
@@ -43,7 +40,7 @@ class OwnLevel:
     sent_ns: int = 0
 
 
-class Node:
+class Node(Receiver):
     """The runtime's side of one process.
 
     Args:
@@ -63,14 +60,12 @@ class Node:
         clock: Clock,
         log: Log,
     ) -> None:
-        self.name = name
-        self.clock = clock
+        super().__init__(name, clock, reads)
         self.log = log
         self.writes = _granted(name, reads, writes)
         self._transport = transport
         self._stamper = Stamper(name, clock)
-        self._receiver = Receiver(name, clock, reads)
-        self._levels: dict[tuple[str, str], OwnLevel] = {}
+        self._own_levels: dict[tuple[str, str], OwnLevel] = {}
         self._started_ns = clock.mono_ns()
         self._health = Health(NodeState.STARTING, os.getpid())
         self._lag_ms = 0
@@ -102,11 +97,11 @@ class Node:
                 self._pushers[name] = self._transport.pusher(topic(name))
         self._beat()
         sources = self._sources()
-        reads = [r for r in self._receiver.reads if not r.startswith("flow.")]
+        reads = [r for r in self.reads if not r.startswith("flow.")]
         prefixes = [*reads, *(f"report.health.{n}" for n in sources)]
         self._subscriber = self._transport.subscriber(sources, prefixes, self._on_published)
         await self._synchronise()
-        for name in self._receiver.reads:
+        for name in self.reads:
             if name.startswith("flow."):
                 self._open_puller(topic(name))
 
@@ -119,10 +114,10 @@ class Node:
             await asyncio.sleep(TICK_S)
             self._lag_ms = max(self._lag_ms, round((loop.time() - due) * 1000))
             ticks += 1
-            self._receiver.tick()
+            self.tick()
             if ticks % 5 == 0:
                 self._beat()
-                self._receiver.forget()
+                self.forget()
             self._repeat()
 
     def say_stopping(self) -> None:
@@ -141,7 +136,7 @@ class Node:
             writer
             for row in TOPICS.values()
             if row.pattern in (Pattern.STATE, Pattern.EVENT)
-            for wanted in self._receiver.reads
+            for wanted in self.reads
             if matches(wanted, row.name)
             for writer in row.writers
         }
@@ -164,33 +159,32 @@ class Node:
         def resume() -> None:
             reader.resume()
 
-        self._receiver.inboxes[row.name] = Inbox(row.limit, pause, resume)
-        reader = self._transport.puller(row, partial(self._receiver.take_flow, row))
+        self.inboxes[row.name] = Inbox(row.limit, pause, resume)
+        reader = self._transport.puller(row, partial(self.take_flow, row))
         self._pullers[row.name] = reader
 
     def _on_published(self, parts: list[bytes]) -> None:
-        applied = self._receiver.applied() if parts[0].startswith(b"control.") else None
-        self._receiver.take_published(parts)
+        applied = self.applied() if parts[0].startswith(b"control.") else None
+        self.take_published(parts)
         if parts[0].startswith(b"report.health."):
             self._heard.add(parts[0].decode("ascii", "replace").removeprefix("report.health."))
-        if applied is not None and self._receiver.applied() != applied:
+        if applied is not None and self.applied() != applied:
             self._beat()
 
     # --- health and levels --------------------------------------------------------------------------
 
     def _beat(self) -> None:
-        receiver = self._receiver
         uptime_s = (self.clock.mono_ns() - self._started_ns) // 1_000_000_000
         health = Health(
             state=self._health.state,
             pid=self._health.pid,
-            applied=receiver.applied(),
+            applied=self.applied(),
             uptime_s=uptime_s,
             loop_lag_ms=self._lag_ms,
-            dropped_stale=receiver.dropped_stale,
-            decode_errors=receiver.decode_errors,
-            gaps=receiver.gaps.gaps,
-            fenced=receiver.fence.fenced,
+            dropped_stale=self.dropped_stale,
+            decode_errors=self.decode_errors,
+            gaps=self.gaps.gaps,
+            fenced=self.fence.fenced,
             code=self._health.code,
             detail=self._health.detail,
             facts=self._health.facts,
@@ -201,13 +195,13 @@ class Node:
 
     def _repeat(self) -> None:
         now_ns = self.clock.mono_ns()
-        for level in list(self._levels.values()):
+        for level in list(self._own_levels.values()):
             if now_ns - level.sent_ns >= level.row.period_ms * 1_000_000:
                 self._send_level(level)
 
     def _resend(self, prefix: str) -> None:
         """A newcomer gets the present levels at once, control before health: see `_synchronise`."""
-        for (name, _), level in sorted(self._levels.items(), key=lambda item: item[0]):
+        for (name, _), level in sorted(self._own_levels.items(), key=lambda item: item[0]):
             if name.startswith(prefix):
                 self._send_level(level)
 
@@ -235,20 +229,20 @@ class Node:
     def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
         row = self._row(topic, message)
         level = OwnLevel(row, message, codec.encode(message), session, turn)
-        self._levels[topic, session] = level
+        self._own_levels[topic, session] = level
         self._send_level(level)
 
     def _observe_own(self, level: "OwnLevel") -> None:
         now_ns, wall_ns = self.clock.mono_ns(), self.clock.wall_ns()
         boot = self._stamper.boot
         header = Header(PROTOCOL, self.name, boot, now_ns, level.session, level.turn, now_ns, wall_ns)
-        before = self._receiver.applied()
-        self._receiver.observe(level.row, header, level.message)
-        if self._receiver.applied() != before:
+        before = self.applied()
+        self.observe(level.row, header, level.message)
+        if self.applied() != before:
             self._beat()
 
     def clear_state(self, topic: str, session: str = "") -> None:
-        self._levels.pop((topic, session), None)
+        self._own_levels.pop((topic, session), None)
 
     def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
         self._publish(self._row(topic, message), codec.encode(message), session, turn)
@@ -259,27 +253,6 @@ class Node:
         await self._pushers[topic].push(parts)
         if self._publisher is not None and self._publisher.is_watched(row.name):
             self._publisher.send(parts)
-
-    def pull(self, topic: str) -> AsyncIterator[Received[Any]]:
-        return self._receiver.pull(topic)
-
-    def events(self, topic: str) -> AsyncIterator[Received[Any]]:
-        return self._receiver.events(topic)
-
-    def follow(self, topic: str) -> LevelView[Any]:
-        return self._receiver.follow(topic)
-
-    def turn_scope(self, session: str, turn: int) -> AbstractAsyncContextManager[Scope]:
-        return self._receiver.turn_scope(session, turn)
-
-    def is_live(self, session: str, turn: int) -> bool:
-        return self._receiver.is_live(session, turn)
-
-    def session(self, session: str) -> SessionState | None:
-        return self._receiver.session(session)
-
-    def sessions(self) -> Iterator[tuple[str, SessionState]]:
-        return self._receiver.sessions()
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
         merged = {**self._health.facts, **facts}

@@ -1,17 +1,13 @@
 """For tests: a clock that stands still, and a node without sockets that judges messages as the real one."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from bus import codec
 from bus.core import Receiver, check_message
 from bus.errors import NotTheWriter, PeerStalled
-from bus.followed import Followed
 from bus.header import PROTOCOL, Header
 from bus.inbox import Inbox
-from bus.interface import Received, Scope
-from bus.messages import Health, NodeState, SessionState
+from bus.messages import Health, NodeState
 from bus.topics import Pattern, Topic, topic
 
 
@@ -57,7 +53,7 @@ class ListLog:
         self.lines.append(("error", event, fields))
 
 
-class MemoryNode:
+class MemoryNode(Receiver):
     """`bus.interface.Bus` in memory: what the app says is kept, what others say is delivered by the test.
 
     Args:
@@ -66,9 +62,8 @@ class MemoryNode:
     """
 
     def __init__(self, name: str, reads: tuple[str, ...], clock: FakeClock | None = None) -> None:
-        self.name = name
         self.fake_clock = clock or FakeClock()
-        self.clock = self.fake_clock
+        super().__init__(name, self.fake_clock, reads)
         self.log = ListLog()
         self.states: dict[tuple[str, str], Any] = {}
         self.emitted: list[tuple[str, Any, str, int]] = []
@@ -76,11 +71,10 @@ class MemoryNode:
         self.health = Health(NodeState.STARTING, 1)
         self.stalled: set[str] = set()
         """Flows whose reader takes nothing: a push to them raises `PeerStalled`."""
-        self._receiver = Receiver(name, self.clock, reads)
         self._seq = 0
         for wanted in reads:
             if wanted.startswith("flow."):
-                self._receiver.inboxes[wanted] = Inbox(topic(wanted).limit)
+                self.inboxes[wanted] = Inbox(topic(wanted).limit)
 
     async def deliver(
         self, name: str, message: object, session: str = "", turn: int = 0, src: str = "", boot: int = 1
@@ -92,21 +86,20 @@ class MemoryNode:
         writer, now_ns = src or row.writers[0], self.clock.mono_ns()
         header = Header(PROTOCOL, writer, boot, self._seq, session, turn, now_ns, self.clock.wall_ns())
         if row.pattern in (Pattern.FLOW, Pattern.REQUEST):
-            self._receiver.inboxes[name].put((header, codec.encode(message)))
+            self.inboxes[name].put((header, codec.encode(message)))
         else:
-            self._receiver.observe(row, header, message)
+            self.observe(row, header, message)
 
-    def lose(self, name: str, session: str = "", src: str = "") -> None:
-        """Let a level's lease end, as if its writer had died."""
-        del session, src
+    def lose(self, name: str) -> None:
+        """Let the leases of a topic end, as if nobody had renewed anything for that long."""
         self.fake_clock.advance_ms(topic(name).lease_ms + 1)
-        self._receiver.tick()
+        super().tick()
 
     def tick(self) -> None:
         """What the runtime does as time passes: own levels are renewed, leases are looked at."""
         for (name, session), message in self.states.items():
             self._observe_own(topic(name), message, session, 0)
-        self._receiver.tick()
+        super().tick()
 
     def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
         """A writer lives by its own control levels too."""
@@ -114,7 +107,7 @@ class MemoryNode:
             self._seq += 1
             now_ns = self.clock.mono_ns()
             header = Header(PROTOCOL, self.name, 1, self._seq, session, turn, now_ns, self.clock.wall_ns())
-            self._receiver.observe(row, header, message)
+            self.observe(row, header, message)
 
     def set_state(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
         row = self._writable(topic, message)
@@ -133,27 +126,6 @@ class MemoryNode:
         if topic in self.stalled:
             raise PeerStalled(topic)
         self.pushed.append((topic, message, session, turn))
-
-    def pull(self, topic: str) -> AsyncIterator[Received[Any]]:
-        return self._receiver.pull(topic)
-
-    def events(self, topic: str) -> AsyncIterator[Received[Any]]:
-        return self._receiver.events(topic)
-
-    def follow(self, topic: str) -> Followed:
-        return self._receiver.follow(topic)
-
-    def turn_scope(self, session: str, turn: int) -> AbstractAsyncContextManager[Scope]:
-        return self._receiver.turn_scope(session, turn)
-
-    def is_live(self, session: str, turn: int) -> bool:
-        return self._receiver.is_live(session, turn)
-
-    def session(self, session: str) -> SessionState | None:
-        return self._receiver.session(session)
-
-    def sessions(self) -> Iterator[tuple[str, SessionState]]:
-        return self._receiver.sessions()
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
         self.health = Health(state, 1, code=code, detail=detail, facts={**self.health.facts, **facts})

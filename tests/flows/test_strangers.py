@@ -115,10 +115,10 @@ async def test_mutated_messages_from_a_known_role_are_refused_counted_and_harmle
         seen = 0
         async for received in bot.pull("flow.request"):
             seen += 1
-            if received.message.id == "ok" and seen > n_bad - bot._receiver.decode_errors:
+            if received.message.id == "ok" and seen > n_bad - bot.decode_errors:
                 break
         pusher.close()
-    assert bot._receiver.decode_errors > 200
+    assert bot.decode_errors > 200
     assert await still_works(network)
 
 

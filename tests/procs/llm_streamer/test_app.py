@@ -292,7 +292,7 @@ async def test_a_lost_session_leaves_no_reply_behind():
     async with stage([REPLY[0], never]) as on:
         await on.ask()
         await until(on.reply)
-        on.node.lose("control.session.discord_voice", SESSION)
+        on.node.lose("control.session.discord_voice")
         await until(on.ended())
         await until(lambda: on.reply() is None)
 
