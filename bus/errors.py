@@ -187,6 +187,10 @@ CODES: dict[str, Code] = {
         "A process that the session needs is not ready.",
         "`miku status` names it; `miku doctor` finds the reason.",
     ),
+    "voice_disabled": Code(
+        "The voice is switched off.",
+        "Set voice.enabled = true (or VOICE_ENABLED=true).",
+    ),
     "session_start_timeout": Code(
         "The session did not start within ten seconds.",
         "Try again; `miku doctor` finds what is missing.",

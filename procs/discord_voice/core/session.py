@@ -52,8 +52,8 @@ _IDLE, _STARTING, _ACTIVE, _STOPPING = Phase.IDLE, Phase.STARTING, Phase.ACTIVE,
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(_IDLE, Event.STOP, _IDLE, "Nothing to leave; the revision is answered."),
     Transition(_IDLE, Event.REFUSE, _IDLE,
-               "All places are taken (`session_active`), or the sink is switched off or a peer is missing "
-               "for 3 s (its own code, else `session_not_ready`): `refusal` says so; not tried again."),
+               "All places are taken (`session_active`), the voice is switched off (`voice_disabled`), or a peer "
+               "is missing for 3 s (its own code, else `session_not_ready`): `refusal` says so; not tried again."),
     Transition(_IDLE, Event.START, _STARTING, "Wanted, a place is free, all peers ready: the sink connects."),
     Transition(_STARTING, Event.STOP, _STOPPING, "No longer wanted; a leave never waits for a connect."),
     Transition(_STARTING, Event.ORPHANED, _STOPPING, "`bot_main` is silent for 30 s: `bot_unreachable`."),
@@ -235,7 +235,7 @@ class Session:
     def _obstacle(self, world: World, now_ms: int) -> str:
         """Error code of what forbids a start, empty while there is nothing or it may pass."""
         if not self._rules.enabled:
-            return "session_not_ready"
+            return "voice_disabled"
         if not world.place_free:
             return "session_active"
         waited = now_ms - self._asking_since_ms >= PEER_PATIENCE_MS

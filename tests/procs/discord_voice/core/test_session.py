@@ -171,7 +171,7 @@ def test_a_loading_model_and_a_bot_without_discord_do(states):
 def test_a_sink_that_is_switched_off_refuses():
     stage = Stage(enabled=False)
     assert stage.step() == [Event.REFUSE]
-    assert stage.level.refusal == "session_not_ready"
+    assert stage.level.refusal == "voice_disabled"
 
 
 def test_a_leave_never_waits_for_a_connect():
