@@ -52,8 +52,9 @@ _IDLE, _STARTING, _ACTIVE, _STOPPING = Phase.IDLE, Phase.STARTING, Phase.ACTIVE,
 TRANSITIONS: tuple[Transition, ...] = (
     Transition(_IDLE, Event.STOP, _IDLE, "Nothing to leave; the revision is answered."),
     Transition(_IDLE, Event.REFUSE, _IDLE,
-               "All places are taken (`session_active`), the voice is switched off (`voice_disabled`), or a peer "
-               "is missing for 3 s (its own code, else `session_not_ready`): `refusal` says so; not tried again."),
+               "All places are taken (`session_active`), the voice is switched off (`voice_disabled`), or a "
+               "peer is missing for 3 s (its code, else `session_not_ready`): `refusal` says so; not tried "
+               "again."),
     Transition(_IDLE, Event.START, _STARTING, "Wanted, a place is free, all peers ready: the sink connects."),
     Transition(_STARTING, Event.STOP, _STOPPING, "No longer wanted; a leave never waits for a connect."),
     Transition(_STARTING, Event.ORPHANED, _STOPPING, "`bot_main` is silent for 30 s: `bot_unreachable`."),
