@@ -14,8 +14,8 @@ class Point(StrEnum):
     """Where a fault can be armed, and what its details are."""
 
     REST = "rest"
-    """status= (with retry_after=, is_global= for 429) | do="hang" | "drop" (nothing happens, connection dies) |
-    "drop_after" (it happens, the answer is lost). `at` matches "METHOD /route/{template}"."""
+    """status= (429 with retry_after=, is_global=) | do="hang" | "drop" (nothing happens, the connection dies)
+    | "drop_after" (it happens, the answer is lost). `at` matches "METHOD /route/{template}"."""
     IDENTIFY = "identify"
     """do="invalid" (OP 9) | "silence" | code=close code."""
     RESUME = "resume"

@@ -13,13 +13,12 @@ from tests.discord.rules import Rules
 from tests.discord.world.drafts import Draft
 from tests.discord.world.errors import Refused
 from tests.discord.world.mentions import pings
+from tests.discord.world.message_payload import emoji_json, message_json
 from tests.discord.world.model import Channel, Guild, Json, Kind, Member, Message, User, Webhook
 from tests.discord.world.payloads import (
     channel_json,
-    emoji_json,
     iso,
     member_json,
-    message_json,
     role_json,
     user_json,
 )
@@ -107,7 +106,7 @@ class Happenings:
         return redacted(data, message, session.bot, session.intents)
 
     def edit(self, message: Message, draft: Draft, named: set[str], *, is_first: bool = False) -> None:
-        """Changes the named parts of a message. Nobody is notified, unless it was a "thinking ..." till now."""
+        """Changes the named parts; notifies nobody, unless it was a "thinking ..." till now."""
         for name in named & {"content", "embeds", "components", "flags"}:
             setattr(message, name, getattr(draft, name))
         if "attachments" in named:

@@ -35,7 +35,7 @@ class Wish(NamedTuple):
     guild_id: int
     channel_id: int | None
     outcome: str
-    """joined, moved, left, same, or why there was no answer: full, no permission, unknown channel, swallowed."""
+    """joined, moved, left, same; or why it was not answered: full, no permission, swallowed, ..."""
 
 
 def _list() -> Any:

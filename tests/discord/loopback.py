@@ -60,6 +60,11 @@ class Loopback:
         """Monotonic."""
         return time.monotonic_ns()
 
+    @staticmethod
+    def wall_ns() -> int:
+        """As the kernel stamps packets."""
+        return time.time_ns()
+
     async def start(self, port: int = 0) -> None:
         """Opens all ports; 0 = any free one."""
         app = web.Application(client_max_size=self.rules.upload_max_bytes * self.rules.attachments_max)

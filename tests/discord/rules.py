@@ -34,6 +34,6 @@ class Rules:
     """End-to-end encryption in voice channels; clients without it are turned away with 4017."""
     voice_modes: tuple[str, ...] = ("aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize")
     single_use_voice_tokens: bool = False
-    """Whether a voice token that has been used once is refused (4006); what Discord does is not documented."""
+    """Whether a voice token that has been used once is refused (4006); not documented."""
     repeats_voice_server: bool = False
     """Whether OP 4 for the channel one is in brings a new VOICE_SERVER_UPDATE; not documented."""

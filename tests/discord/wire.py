@@ -12,6 +12,15 @@ QUEUE = 10_000
 """Messages; a client that is this far behind is gone."""
 
 
+class Closing(Exception):
+    """The connection is closed with this code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"{code} {reason}")
+
+
 class Wire:
     """One connection. `pump` runs beside its reader and ends when the connection is closed."""
 

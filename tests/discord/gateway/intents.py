@@ -53,7 +53,7 @@ def wants(intents: int, event: str, *, in_dm: bool) -> bool:
 
 
 def may_read(message: Message, viewer: User, granted: int) -> bool:
-    """Content is for those with the intent; everybody reads direct messages, mentions of oneself and own ones."""
+    """Content needs the intent; not so direct messages, own ones and those that mention oneself."""
     return (
         bool(granted & MESSAGE_CONTENT)
         or message.channel.guild is None

@@ -16,7 +16,7 @@ from tests.discord.faults import Point
 from tests.discord.gateway.compression import STREAMS
 from tests.discord.gateway.intents import ALL, GUILD_MEMBERS, PRIVILEGED
 from tests.discord.gateway.sessions import Connection, Session, guild_json_for
-from tests.discord.wire import Wire
+from tests.discord.wire import Closing, Wire
 from tests.discord.world.model import Application, Guild, Json
 from tests.discord.world.payloads import application_flags, member_json, own_user_json
 
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
 
 MESSAGE_MAX_BYTES = 4_096
 """Longer ones from a client end its connection with 4002."""
-
-
-class Closing(Exception):
-    """The connection is closed with this code."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        self.code = code
-        self.reason = reason
-        super().__init__(f"{code} {reason}")
 
 
 class Gateway:

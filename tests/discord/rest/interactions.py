@@ -11,8 +11,8 @@ from tests.discord.happenings import COMMAND_ANSWER, PLAIN
 from tests.discord.rest.route import Answer, Ask, Route
 from tests.discord.world.drafts import LOADING, SETTABLE, Draft, draft, must_not_be_empty
 from tests.discord.world.errors import Refused, bad_field
+from tests.discord.world.message_payload import message_json
 from tests.discord.world.model import EPHEMERAL, Interaction, Json, Message
-from tests.discord.world.payloads import message_json
 
 if TYPE_CHECKING:
     from tests.discord.loopback import Loopback
@@ -50,7 +50,7 @@ async def callback(ask: Ask) -> Answer:
     interaction.answer_kind = kind
     interaction.answer = data
     interaction.answered_after_ms = (time.monotonic_ns() - interaction.asked_ns) // 1_000_000
-    return _callback_json(ask, interaction) if ask.query.get("with_response") == "true" else None
+    return _callback_json(ask, interaction) if ask.has("with_response") else None
 
 
 def _waiting(ask: Ask) -> Interaction:

@@ -7,8 +7,8 @@ from tests.discord.rest.ratelimits import Limit
 from tests.discord.rest.route import Answer, Ask, Route
 from tests.discord.world.drafts import Draft, draft, must_not_be_empty
 from tests.discord.world.errors import Refused, bad_field
+from tests.discord.world.message_payload import message_json
 from tests.discord.world.model import Channel, Json, Message
-from tests.discord.world.payloads import message_json
 from tests.discord.world.permissions import Permission
 
 HISTORY_MAX = 100
@@ -73,9 +73,9 @@ def _part(channel: Channel, ask: Ask, limit: int) -> list[Message]:
         oldest = list(islice((one for one in channel.messages.values() if one.id > after), limit))
         return oldest[::-1]
     if "around" in ask.query:
-        centre = int(ask.query["around"])
-        nearest = sorted(newest_first, key=lambda one: abs(one.id - centre))[:limit]
-        return sorted(nearest, key=lambda one: -one.id)
+        newer = sum(one.id > int(ask.query["around"]) for one in newest_first)
+        first = max(0, newer - limit // 2)
+        return newest_first[first : first + limit]
     return newest_first[:limit]
 
 

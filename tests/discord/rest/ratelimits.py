@@ -1,7 +1,7 @@
 """Rate limits of the HTTP API: a bucket per route and major parameter, and one for all requests of a bot.
 
-Source: "Rate Limits" of Discord's documentation. The numbers of routes are not documented; those here are what
-clients have seen.
+Source: "Rate Limits" of Discord's documentation. The numbers of single routes are not documented; those here
+are what clients have seen.
 """
 
 import hashlib

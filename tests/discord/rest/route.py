@@ -63,6 +63,10 @@ class Ask:
         """The message in the path. Raises: Refused."""
         return self.discord.world.message(self.channel, self.path["message"])
 
+    def has(self, flag: str) -> bool:
+        """Whether a flag is set in the query, in any of its spellings."""
+        return self.query.get(flag, "").lower() in ("1", "true")
+
     def need(self, channel: Channel, permission: Permission) -> None:
         """Raises: Refused 50013."""
         if not may(self.bot, channel, permission):

@@ -11,8 +11,9 @@ from tests.discord.rest.ratelimits import Limit
 from tests.discord.rest.route import Answer, Ask, Route
 from tests.discord.world.drafts import LOADING, draft, must_not_be_empty
 from tests.discord.world.errors import Refused, bad_field
+from tests.discord.world.message_payload import message_json
 from tests.discord.world.model import Interaction, Message, User, Webhook
-from tests.discord.world.payloads import message_json, webhook_json
+from tests.discord.world.payloads import webhook_json
 from tests.discord.world.permissions import Permission
 
 NAME_MAX = 80
@@ -87,9 +88,7 @@ async def execute(ask: Ask) -> Answer:
     name = ask.body.get("username") or opened.name
     author = User(opened.id, name, is_bot=True, avatar=opened.avatar)
     message = ask.discord.happenings.post(opened.channel, author, made, webhook_id=opened.id)
-    return (
-        message_json(message, None, ask.discord.happenings.cdn) if ask.query.get("wait") == "true" else None
-    )
+    return message_json(message, None, ask.discord.happenings.cdn) if ask.has("wait") else None
 
 
 def _own(ask: Ask) -> Message:

@@ -1,6 +1,6 @@
 """One bot's connection to a voice server: its WebSocket, its stream of packets, its place in the room.
 
-It outlives its WebSocket for a RESUME. Source: "Voice Connections" of Discord's documentation, gateway version 8.
+It outlives its WebSocket for a RESUME. Source: "Voice Connections" of Discord's documentation, version 8.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.discord.loopback import Loopback
     from tests.discord.voice.switchboard import Seat
 
+FROM_SERVER = 1 << 31
+"""Nonces of the server: both directions share one key, and clients count from zero."""
 KEPT = 1_000
 """Messages kept for a resume."""
 
@@ -47,6 +49,7 @@ class VoiceConnection:
         self._order = Order()
         self._nonces: deque[bytes] = deque(maxlen=KEPT)
         self._sequence = -1
+        self._sealed = 0
         self._kept: deque[tuple[int, str | bytes]] = deque(maxlen=KEPT)
 
     @property
@@ -122,6 +125,13 @@ class VoiceConnection:
             heard.unheard += 1
             return
         self.room.say(self.user_id, body(packet, plain), at_ns)
+
+    def send_packet(self, header: bytes, payload: bytes) -> None:
+        """A voice packet of somebody else, to this client."""
+        if self._cipher and self.address:
+            self._sealed += 1
+            packet = self._cipher.seal(header, payload, FROM_SERVER | self._sealed)
+            self.seat.server.send(packet, self.address)
 
     def close(self, code: int, reason: str = "") -> None:
         """Closes the WebSocket; whether a resume may follow depends on the code."""

@@ -31,7 +31,7 @@ class Decoder:
 
     def __init__(self) -> None:
         load()
-        self._decoder = discord.opus.Decoder()
+        self._decoder = discord.opus.Decoder()  # type: ignore[no-untyped-call]
 
     def decode(self, frame: bytes, missing: int = 0) -> Samples:
         """`int16[960]` mono, with `missing` concealed frames before it.
@@ -45,7 +45,8 @@ class Decoder:
 
 def _mono(stereo: bytes) -> Samples:
     pairs = np.frombuffer(stereo, np.int16).reshape(-1, 2).astype(np.int32)
-    return (pairs.sum(axis=1) // 2).astype(np.int16)
+    mono: Samples = (pairs.sum(axis=1) // 2).astype(np.int16)
+    return mono
 
 
 class Encoder:
@@ -57,4 +58,4 @@ class Encoder:
 
     def encode(self, samples: Samples) -> bytes:
         """A frame of `int16[960]` mono."""
-        return self._encoder.encode(np.repeat(samples, 2).tobytes(), FRAME_SAMPLES)
+        return bytes(self._encoder.encode(np.repeat(samples, 2).tobytes(), FRAME_SAMPLES))

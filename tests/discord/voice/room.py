@@ -27,12 +27,18 @@ class Client(Protocol):
         """A message of the voice gateway."""
         ...
 
+    def send_packet(self, header: bytes, payload: bytes) -> None:
+        """A voice packet of somebody else."""
+        ...
+
 
 class Listener:
     """A person with ears; in an encrypted channel a member of its group."""
 
     def __init__(self, user_id: int, room: "Room") -> None:
         self.user_id = user_id
+        self.sequence = 0
+        """Of the RTP packets this person sends."""
         self.peer = Peer(user_id, room.channel.id, room.group) if room.group else None
         if self.peer:
             self.peer.join()
@@ -40,6 +46,10 @@ class Listener:
     def decrypt(self, speaker: int, frame: bytes) -> bytes | None:
         """The Opus frame; None if it is not for these ears."""
         return self.peer.decrypt(speaker, frame) if self.peer else frame
+
+    def encrypt(self, frame: bytes) -> bytes:
+        """An Opus frame as the others in the channel want it."""
+        return self.peer.encrypt(frame) if self.peer else frame
 
     def go(self) -> None:
         """Leaves the group."""

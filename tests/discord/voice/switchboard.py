@@ -6,12 +6,12 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from tests.discord.faults import Fault, Point
-from tests.discord.gateway.server import Closing
 from tests.discord.gateway.sessions import Session
 from tests.discord.journal import Wish
 from tests.discord.voice.connection import VoiceConnection
 from tests.discord.voice.room import Room
 from tests.discord.voice.server import VoiceServer
+from tests.discord.wire import Closing
 from tests.discord.world.model import Channel, Guild, Kind, User, VoiceState
 from tests.discord.world.payloads import voice_state_json
 from tests.discord.world.permissions import Permission, may
@@ -53,6 +53,11 @@ class Switchboard:
         if channel.id not in self._rooms:
             self._rooms[channel.id] = Room(channel, self._discord.faults, dave=self._discord.rules.dave)
         return self._rooms[channel.id]
+
+    @property
+    def rooms(self) -> list[Room]:
+        """Those that were ever used."""
+        return list(self._rooms.values())
 
     def wish(
         self, session: Session, guild_id: int, channel_id: int | None, *, self_mute: bool, self_deaf: bool

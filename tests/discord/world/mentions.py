@@ -47,7 +47,7 @@ def _rules(allowed: Json | None) -> Json:
     """Without any say of the writer everything counts, the one replied to included."""
     if allowed is None:
         return {"parse": ALL_KINDS, "users": [], "roles": [], "replied_user": True}
-    rules = {"parse": [], "users": [], "roles": [], "replied_user": False} | allowed
+    rules: Json = {"parse": [], "users": [], "roles": [], "replied_user": False, **allowed}
     for kind in ("users", "roles"):
         if kind in rules["parse"] and rules[kind]:
             text = f'parse:["{kind}"] and {kind}: [ids...] are mutually exclusive.'

@@ -8,18 +8,15 @@ from datetime import UTC, datetime
 
 from tests.discord.world.model import (
     Application,
-    Attachment,
     Channel,
     Guild,
     Json,
     Member,
-    Message,
     Role,
     User,
     VoiceState,
     Webhook,
 )
-from tests.discord.world.snowflakes import created_ms
 
 
 def iso(at_ms: int) -> str:
@@ -31,7 +28,7 @@ def user_json(user: User) -> Json:
     """A user as others see it."""
     return {
         "id": str(user.id),
-        "username": user.name.lower(),
+        "username": user.name if user.is_bot else user.name.lower(),
         "global_name": None if user.is_bot else user.name,
         "discriminator": "0000" if user.is_bot else "0",
         "avatar": user.avatar,
@@ -118,7 +115,7 @@ def guild_json(guild: Guild) -> Json:
         "name": guild.name,
         "owner_id": str(guild.owner.id),
         "roles": [role_json(role) for role in guild.roles.values()],
-        **dict.fromkeys(_EMPTY_LISTS, []),
+        **{key: [] for key in _EMPTY_LISTS},
         **dict.fromkeys(_NULLS),
         **dict.fromkeys(_ZEROES, 0),
         **dict.fromkeys(_FALSES, False),
@@ -204,100 +201,6 @@ def voice_state_json(state: VoiceState, *, gone: bool = False) -> Json:
     }
 
 
-def attachment_json(attachment: Attachment, cdn: str) -> Json:
-    """A file of a message and where it is to be had."""
-    url = f"{cdn}/attachments/{attachment.id}/{attachment.filename}"
-    data: Json = {
-        "id": str(attachment.id),
-        "filename": attachment.filename,
-        "content_type": attachment.content_type,
-        "size": len(attachment.content),
-        "url": url,
-        "proxy_url": url,
-    }
-    return data | {"description": attachment.description} if attachment.description else data
-
-
-def message_json(message: Message, viewer: User | None, cdn: str, *, nested: bool = False) -> Json:
-    """A message as `viewer` sees it (whose own reactions are marked)."""
-    guild = message.channel.guild
-    known = {id_: member.user for id_, member in guild.members.items()} if guild else {}
-    known |= {user.id: user for user in message.channel.recipients}
-    data: Json = {
-        "id": str(message.id),
-        "channel_id": str(message.channel.id),
-        "type": message.kind,
-        "content": message.content,
-        "author": user_json(message.author),
-        "timestamp": iso(created_ms(message.id)),
-        "edited_timestamp": message.edited_at,
-        "tts": message.tts,
-        "pinned": False,
-        "flags": message.flags,
-        "mention_everyone": message.pings.everyone,
-        "mentions": [user_json(known[id_]) for id_ in message.pings.users if id_ in known],
-        "mention_roles": [str(id_) for id_ in message.pings.roles],
-        "attachments": [attachment_json(one, cdn) for one in message.attachments],
-        "embeds": message.embeds,
-        "components": message.components,
-    }
-    data |= _only_if_there(message)
-    if message.reactions:
-        data["reactions"] = [
-            _reaction_json(emoji, users, viewer) for emoji, users in message.reactions.items()
-        ]
-    if message.kind == 19 and not nested:
-        data |= _reference_json(message, viewer, cdn)
-    return data
-
-
-def _only_if_there(message: Message) -> Json:
-    data: Json = {}
-    if message.nonce is not None:
-        data["nonce"] = message.nonce
-    if message.webhook_id is not None:
-        data["webhook_id"] = str(message.webhook_id)
-    if message.application_id is not None:
-        data["application_id"] = str(message.application_id)
-    if message.interaction is not None:
-        asked = message.interaction
-        data["interaction_metadata"] = {
-            "id": str(asked.id),
-            "type": asked.kind,
-            "user": user_json(asked.user),
-            "authorizing_integration_owners": {},
-        }
-    return data
-
-
-def _reaction_json(emoji: str, users: list[User], viewer: User | None) -> Json:
-    return {
-        "emoji": emoji_json(emoji),
-        "count": len(users),
-        "count_details": {"burst": 0, "normal": len(users)},
-        "burst_colors": [],
-        "me": viewer in users,
-        "me_burst": False,
-    }
-
-
-def emoji_json(emoji: str) -> Json:
-    """A Unicode emoji as partial emoji."""
-    return {"id": None, "name": emoji}
-
-
-def _reference_json(message: Message, viewer: User | None, cdn: str) -> Json:
-    target = message.reply_to
-    reference: Json = {"type": 0, "channel_id": str(message.channel.id)}
-    if message.channel.guild:
-        reference["guild_id"] = str(message.channel.guild.id)
-    if target is None:
-        return {"message_reference": reference, "referenced_message": None}
-    reference["message_id"] = str(target.id)
-    found = message_json(target, viewer, cdn, nested=True) if target.id in target.channel.messages else None
-    return {"message_reference": reference, "referenced_message": found}
-
-
 def webhook_json(webhook: Webhook, api: str) -> Json:
     """An incoming webhook with its token."""
     return {
@@ -342,7 +245,7 @@ def application_json(application: Application) -> Json:
 
 
 FLAG_OF_INTENT = {1 << 8: 1 << 13, 1 << 1: 1 << 15, 1 << 15: 1 << 19}
-"""Privileged intents (presences, members, message content) and the flags that show them as granted to a small bot."""
+"""Privileged intents (presences, members, message content): the flags that show them as granted."""
 
 
 def application_flags(application: Application) -> int:

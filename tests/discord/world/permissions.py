@@ -1,4 +1,4 @@
-"""Permission bits and how a member's permissions in a channel come about (owner, roles, overwrites, in this order)."""
+"""Permission bits, and what a member may in a channel: owner, roles, overwrites, in this order."""
 
 from enum import IntFlag
 
