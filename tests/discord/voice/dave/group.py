@@ -1,7 +1,7 @@
 """The gateway's side of one channel's MLS group: proposals out, the first commit in, transitions."""
 
 import struct
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tests.discord.faults import Faults, Point
 from tests.discord.voice.dave.mls import Commit, ExternalSender, Proposal, parse_commit, vector
@@ -30,6 +30,15 @@ class Participant(Protocol):
         ...
 
 
+class Change(NamedTuple):
+    """A proposal that waits for its commit."""
+
+    proposal: Proposal
+    user: int
+    leaf: int | None = None
+    """To remove the user from; None = to add the user."""
+
+
 class Group:
     """All participants of one channel. Before the first commit there is no group, only key packages."""
 
@@ -41,8 +50,8 @@ class Group:
         self._key_packages: dict[int, bytes] = {}
         self._stale: set[int] = set()
         """Members who could not follow: to be removed, and added anew."""
-        self._proposed: dict[bytes, tuple[int, int | None]] = {}
-        """Reference: the user to add, or the user and the leaf to remove."""
+        self._proposed: dict[bytes, Change] = {}
+        """By reference."""
         self._transition = 0
         self._awaited: dict[int, set[int]] = {}
         self.leaves: list[int | None] = []
@@ -50,11 +59,18 @@ class Group:
         self.epoch = 0
         self.commits: list[int] = []
         """Who made the commits that won, in order."""
+        self.recoveries = 0
+        """How often somebody could not follow (op 31)."""
 
     @property
     def members(self) -> set[int]:
         """Users in the group."""
         return {user for user in self.leaves if user is not None}
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no change is under way."""
+        return not (self._proposed or self._stale or self._awaited)
 
     def join(self, participant: Participant) -> None:
         """Somebody has come and will send a key package."""
@@ -79,7 +95,7 @@ class Group:
     def _withdraw(self, user_id: int) -> None:
         """Takes back that a user is to be added."""
         self._key_packages.pop(user_id, None)
-        mine = [reference for reference, change in self._proposed.items() if change == (user_id, None)]
+        mine = self._additions_of(user_id)
         for reference in mine:
             del self._proposed[reference]
         told = self.members or set(self._key_packages)
@@ -87,6 +103,13 @@ class Group:
             if mine:
                 references = vector(b"".join(map(vector, mine)))
                 self._participants[user].send_binary(PROPOSALS, REVOKE + references)
+
+    def _additions_of(self, user_id: int) -> list[bytes]:
+        return [
+            reference
+            for reference, change in self._proposed.items()
+            if change.user == user_id and change.leaf is None
+        ]
 
     def _stop_waiting_for(self, user_id: int) -> None:
         for awaited in self._awaited.values():
@@ -116,55 +139,53 @@ class Group:
             self._propose_to_each_the_others()
 
     def _propose_to_each_the_others(self) -> None:
-        known = {user for user, _ in self._proposed.values()}
-        new = {user: self._add(user) for user in self._key_packages if user not in known}
-        for user, participant in self._participants.items():
-            others = [proposal for other, proposal in new.items() if other != user]
-            if user in new:
-                others += [self._add(other) for other in known]
-            if user in self._key_packages and others:
-                self._send_proposals(participant, others)
+        before = list(self._proposed.values())
+        known = {change.user for change in before}
+        new = [self._add(user) for user in self._key_packages if user not in known]
+        for user in self._key_packages:
+            unseen = new if user in known else before + new
+            self._send_proposals(user, [change for change in unseen if change.user != user])
 
-    def _add(self, user: int) -> Proposal:
-        proposal = self._sender.add(self._id, self.epoch, self._key_packages[user])
-        self._proposed[proposal.reference] = (user, None)
-        return proposal
+    def _add(self, user: int) -> Change:
+        return self._noted(self._sender.add(self._id, self.epoch, self._key_packages[user]), user)
+
+    def _noted(self, proposal: Proposal, user: int, leaf: int | None = None) -> Change:
+        change = self._proposed[proposal.reference] = Change(proposal, user, leaf)
+        return change
 
     def _propose_changes(self) -> None:
-        pending = set(self._proposed.values())
-        new = []
-        for leaf, user in enumerate(self.leaves):
-            is_gone = user is not None and (user not in self._participants or user in self._stale)
-            if is_gone and user is not None and (user, leaf) not in pending:
-                proposal = self._sender.remove(self._id, self.epoch, leaf)
-                self._proposed[proposal.reference] = (user, leaf)
-                new.append(proposal)
-        staying = self.members - self._stale
+        pending = {(change.user, change.leaf) for change in self._proposed.values()}
+        staying = (self.members & set(self._participants)) - self._stale
+        new = [
+            self._noted(self._sender.remove(self._id, self.epoch, leaf), user, leaf)
+            for leaf, user in enumerate(self.leaves)
+            if user is not None and user not in staying and (user, leaf) not in pending
+        ]
         new += [
             self._add(user)
             for user in self._key_packages
             if user not in staying and (user, None) not in pending
         ]
-        for user in staying & set(self._participants):
-            if new:
-                self._send_proposals(self._participants[user], new)
+        for user in staying:
+            self._send_proposals(user, new)
 
-    @staticmethod
-    def _send_proposals(participant: Participant, proposals: list[Proposal]) -> None:
-        messages = vector(b"".join(proposal.message for proposal in proposals))
-        participant.send_binary(PROPOSALS, APPEND + messages)
+    def _send_proposals(self, user: int, changes: list[Change]) -> None:
+        if changes:
+            messages = vector(b"".join(change.proposal.message for change in changes))
+            self._participants[user].send_binary(PROPOSALS, APPEND + messages)
 
     def commit(self, user_id: int, body: bytes) -> None:
-        """Op 28: the first commit of an epoch wins, later ones are nobody's business.
+        """Op 28: the first commit of an epoch that takes in all proposals wins.
+
+        One with fewer is older than the last proposals, and its sender has made another since.
 
         Raises:
-            ValueError: it is no commit, or names proposals the gateway has not made.
+            ValueError: it is no commit.
         """
         commit = parse_commit(body)
-        if commit.epoch != self.epoch or user_id not in self._participants:
+        expected = set(self._proposed) - set(self._additions_of(user_id))
+        if commit.epoch != self.epoch or set(commit.references) != expected or not expected:
             return
-        if not set(commit.references) <= set(self._proposed):
-            raise ValueError("a commit to unknown proposals")
         is_new = not self.leaves
         if is_new:
             self.leaves = [user_id]
@@ -178,11 +199,11 @@ class Group:
     def _apply(self, commit: Commit) -> set[int]:
         changes = [self._proposed[reference] for reference in commit.references]
         self._proposed.clear()
-        for user, leaf in changes:
-            if leaf is not None:
-                self.leaves[leaf] = None
-                self._stale.discard(user)
-        added = [user for user, leaf in changes if leaf is None]
+        for change in changes:
+            if change.leaf is not None:
+                self.leaves[change.leaf] = None
+                self._stale.discard(change.user)
+        added = [change.user for change in changes if change.leaf is None]
         for user in added:
             if None in self.leaves:
                 self.leaves[self.leaves.index(None)] = user
@@ -227,6 +248,7 @@ class Group:
 
     def invalid(self, user_id: int) -> None:
         """Op 31: somebody could not follow; removed and, with the next key package, added again."""
+        self.recoveries += 1
         if user_id in self.members:
             self._stale.add(user_id)
             self._key_packages.pop(user_id, None)
