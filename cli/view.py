@@ -3,16 +3,20 @@
 On a terminal the progress line moves; elsewhere (pipes, logs, CI) each new state is a plain line.
 """
 
+import os
 import sys
+import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+
+from cli.refusal import Refusal
 
 PLAIN_WIDTH = 200
 """Columns of a table that is no terminal's."""
@@ -64,22 +68,22 @@ class View:
     """Writes to stdout what was asked for, and to stderr how it goes."""
 
     def __init__(self) -> None:
-        width = None if sys.stdout.isatty() else PLAIN_WIDTH
-        self._out = Console(file=sys.stdout, width=width, highlight=False, soft_wrap=True)
-        self._side = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        width = None if is_terminal else PLAIN_WIDTH
+        self._out = Console(file=sys.stdout, width=width, highlight=False, emoji=False, soft_wrap=True)
+        self._side = Console(file=sys.stderr, highlight=False, emoji=False, soft_wrap=True)
 
     def line(self, text: str = "") -> None:
         """A line of the result."""
-        self._out.print(text, markup=False)
+        self._print(text, markup=False)
 
     def piece(self, text: str) -> None:
-        """A part of a line that grows, as words are heard."""
-        self._out.file.write(text)
-        self._out.file.flush()
+        """A part of a line that grows, as words are heard; control codes never reach the terminal."""
+        self._print("".join(c for c in text if c in "\n\t" or not _is_control(c)), end="", markup=False)
 
     def table(self, table: Table) -> None:
         """A table of the result."""
-        self._out.print(table, soft_wrap=False)
+        self._print(table, soft_wrap=False)
 
     def error(self, text: str) -> None:
         """Why it did not work, and what to do."""
@@ -94,3 +98,20 @@ class View:
         """Show progress while the body runs."""
         with Progress(self._side, text) as shown:
             yield shown
+
+    def _print(self, shown: object, **how: Any) -> None:
+        """Print to stdout; a closed pipe ends the program quietly, which is rich's doing.
+
+        Raises:
+            Refusal: stdout takes nothing more.
+        """
+        try:
+            self._out.print(shown, **how)
+        except OSError as error:
+            with suppress(OSError, ValueError):  # what is still in the buffer must not fail again at exit
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Refusal(f"The output can't be written: {error.strerror}.") from None
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) == "Cc"

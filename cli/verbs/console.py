@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import io
 import queue
 import signal
 import sys
@@ -30,6 +31,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
     """Talk until the person leaves."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")  # bytes of another encoding are no reason to end
     async with link(stack) as bus:
         session = bus.active_session()
         joined = not session
@@ -74,8 +77,8 @@ class Keyboard:
             prompt, future, loop = self._wanted.get()
             try:
                 line = self._read(prompt)
-            except EOFError as error:
-                loop.call_soon_threadsafe(_fail, future, error)
+            except (EOFError, RuntimeError):  # the latter is input()'s word for no stdin at all
+                loop.call_soon_threadsafe(_fail, future, EOFError())
             else:
                 loop.call_soon_threadsafe(_answer, future, line)
 
@@ -98,7 +101,7 @@ class Conversation:
         self._view = view
         self._session = session
         self._keyboard = keyboard
-        self._prompt = PROMPT if sys.stdin.isatty() else ""
+        self._prompt = PROMPT if sys.stdin is not None and sys.stdin.isatty() else ""
         self._speaking = False
         self._commands: dict[str, Callable[[], Awaitable[None]]] = {
             "/stop": self._stop,
