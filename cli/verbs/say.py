@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from bus.messages import RequestKind
 from cli.link import USER, Link, link
-from cli.refusal import EXIT_FAILED, EXIT_OK, Refusal
+from cli.refusal import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Refusal
 from cli.speech import Outcome, check, hear
 from cli.stack import Stack
 from cli.view import View
@@ -20,23 +21,50 @@ EXAMPLE = 'miku say "Tell me about yourself" --wav reply.wav'
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Words after the verb."""
-    parser.add_argument("text", metavar="TEXT", help="what you say to Miku, at most 4,000 characters")
+    parser.add_argument(
+        "text",
+        metavar="TEXT",
+        nargs="+",
+        type=_readable,
+        help="what you say to Miku, at most 4,000 characters",
+    )
     parser.add_argument("--wav", metavar="FILE", type=Path, help="keep what was heard in FILE")
     parser.add_argument("--verbatim", action="store_true", help="read TEXT out instead of answering it")
 
 
 async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
     """Say it; join for it if Miku is in no session."""
+    args.text = " ".join(args.text)
     if not args.text.strip() or len(args.text) > 4000:
-        raise Refusal("TEXT must have 1 to 4,000 characters.")
-    if args.wav is not None and not args.wav.absolute().parent.is_dir():
-        raise Refusal(f"{args.wav.parent} is no folder: choose another FILE.")
+        raise Refusal("TEXT must have 1 to 4,000 characters.", EXIT_USAGE)
+    if args.wav is not None:
+        _require_place(args.wav)
     async with link(stack) as bus:
         outcome = await _in_session(bus, view, args)
         check(outcome)
         if args.wav is not None:
             await asyncio.to_thread(_keep, stack, outcome, args.wav)
     return EXIT_FAILED if outcome.cut else EXIT_OK
+
+
+def _readable(text: str) -> str:
+    """Bytes of the command line that are no UTF-8 become U+FFFD, as they do in `miku console`."""
+    return os.fsencode(text).decode("utf-8", errors="replace")
+
+
+def _require_place(file: Path) -> None:
+    """Refuse a place for the sound before it is made.
+
+    Raises:
+        Refusal: no file can be written there.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise Refusal(f"{folder} is no folder: choose another FILE.", EXIT_USAGE)
+    if file.is_dir():
+        raise Refusal(f"{file} is a folder: add a file name to it.", EXIT_USAGE)
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise Refusal(f"{file} can't be written: choose another FILE.", EXIT_USAGE)
 
 
 async def _in_session(bus: Link, view: View, args: argparse.Namespace) -> Outcome:

@@ -1,8 +1,10 @@
+import argparse
 import importlib
 
 import pytest
 
 from cli.__main__ import VERBS, main
+from cli.verbs import say
 
 pytestmark = pytest.mark.unit
 
@@ -60,11 +62,29 @@ def test_bad_settings_are_one_sentence_and_exit_2(
 
 
 @pytest.mark.parametrize(
-    "words", [["say", ""], ["say", "x" * 4_001], ["say", "x", "--wav", "/no/such/folder/x.wav"]]
+    "words",
+    [
+        ["say", ""],
+        ["say", "x" * 4_001],
+        ["say", "x", "--wav", "/no/such/folder/x.wav"],
+        ["say", "x", "--wav", "/"],
+    ],
 )
 def test_what_cannot_be_said_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(words) == 1
+    assert main(words) == 2
     assert capsys.readouterr().err.strip()
+
+
+def test_words_need_no_quotes_and_no_right_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    async def note(stack: object, view: object, args: argparse.Namespace) -> int:
+        said.extend(args.text)
+        return 0
+
+    monkeypatch.setattr(say, "run", note)
+    assert main(["say", "Hello", "there", "\udcff"]) == 0
+    assert said == ["Hello", "there", "\ufffd"]
 
 
 def test_every_verb_has_its_file() -> None:
