@@ -34,6 +34,11 @@ class Outcome:
     first_sound_s: float | None = None
     done_s: float = 0.0
 
+    @property
+    def was_silent(self) -> bool:
+        """Whether it came to its end without a sound: emoji alone, say, or nothing but punctuation."""
+        return not self.code and not self.cut and self.first_sound_s is None
+
     def timings(self) -> str:
         """One line for people; times since the request."""
         named = [
@@ -171,6 +176,8 @@ async def hear(link: Link, view: View, session: str, answer: RequestAnswer, star
         outcome = await TurnWatch(link, session, answer.turn, started_s, heard, progress.tell).run()
     view.line(" (stopped)" if outcome.cut else "")
     view.note(outcome.timings())
+    if outcome.was_silent:
+        view.note("There was nothing in it that can be spoken.")
     return outcome
 
 

@@ -160,3 +160,16 @@ async def test_milestones_give_times_before_any_level_does(heard: Heard) -> None
     assert len(heard.waits) <= n_waits + 1, "nothing is waited for once it sounds"
     await heard.play(1_000, finished=True)
     assert (await heard.outcome()).timings().startswith("first text 0.")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "was_silent"),
+    [
+        (Outcome(), True),
+        (Outcome(first_sound_s=0.1), False),
+        (Outcome(cut=True), False),
+        (Outcome(code="llm_empty"), False),
+    ],
+)
+def test_a_reply_without_anything_to_speak_is_named(outcome: Outcome, was_silent: bool) -> None:
+    assert outcome.was_silent is was_silent
