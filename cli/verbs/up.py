@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import takewhile
 
 from bus import Bus, client
 from cli.checks import folder, running
@@ -27,6 +28,9 @@ WATCH_S = 0.5
 
 READY, LATE = "ready in", "running in"
 """How the line begins by which others know that the start is over."""
+
+STARTING = "starting ..."
+"""Until then; lines on how far it is begin with the same word."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +89,7 @@ async def _stop(keeper: Keeper, ending: asyncio.Event) -> None:
 
 async def _serve(stack: Stack, keeper: Keeper, view: View, started_s: float) -> None:
     """Start, say when ready, then tell what changes; returns when supervisord is gone."""
-    with view.progress("starting ...") as progress:
+    with view.progress(STARTING) as progress:
         await keeper.start()
         async with client("cli", stack.base, stack.bus, ("report.health.",)) as bus:
             late = await until_ready(bus, keeper.is_alive, progress.tell)
@@ -127,10 +131,16 @@ def _on_signals() -> asyncio.Event:
     return ending
 
 
+def complaints(lines: list[str]) -> list[str]:
+    """What a start has said between its progress and its `ready`: what is missing."""
+    said = takewhile(lambda line: not line.startswith((READY, LATE)), lines)
+    return [line for line in said if line and not line.startswith(STARTING.rstrip(" ."))]
+
+
 async def _detach(stack: Stack, view: View) -> int:
     """Start a keeper in the background and wait for its word."""
     words = stack.logs_path / "up.log"
-    with words.open("wb") as out, view.progress("starting ...") as progress:
+    with words.open("wb") as out, view.progress(STARTING) as progress:
         keeper = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             [sys.executable, "-m", "cli", "up"],
             env=stack.environment(os.environ),
@@ -144,10 +154,12 @@ async def _detach(stack: Stack, view: View) -> int:
             ready = next((line for line in lines if line.startswith((READY, LATE))), "")
             if ready or keeper.poll() is not None:
                 break
-            progress.tell(lines[-1] if lines else "starting ...")
+            progress.tell(lines[-1] if lines else STARTING)
             await asyncio.sleep(0.05)
     if not ready:
         raise Refusal(lines[-1] if lines else "Miku did not start.")
+    for line in complaints(lines):
+        view.error(line)
     view.line(f"{ready}, in the background (process {keeper.pid})")
     view.line('Now: ./miku say "Hello"    The end: ./miku down')
     return EXIT_OK
