@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bus.errors import BadSettings
 from bus.settings import BaseSettings, BusSettings, setting
+from procs.llm_streamer.core.endpoint import endpoint
 
 
 @dataclass(frozen=True)
@@ -47,11 +49,25 @@ class LlmSettings:
         300.0, "A reply that is still growing after this time is ended.", minimum=1, maximum=3600
     )
 
+    def __post_init__(self) -> None:
+        for key in ("base_url", "amd_url", "nvidia_url"):
+            if address := getattr(self, key):
+                _check(key, address)
+
     @property
     def address(self) -> str:
         """The server of the user that counts; empty = the embedded one."""
         of_card = {"": "", "amd": self.amd_url, "nvidia": self.nvidia_url}[self.voice_gpu]
         return self.base_url or of_card
+
+
+def _check(key: str, address: str) -> None:
+    try:
+        endpoint(address)
+    except ValueError:
+        raise BadSettings(
+            f"llm.{key} must be an http or https address, like http://127.0.0.1:11434"
+        ) from None
 
 
 @dataclass(frozen=True)
