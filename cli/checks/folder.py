@@ -62,7 +62,7 @@ def sync_time(situation: Situation) -> Finding:
         took_ms = _timed_sync(path)
     except OSError as error:
         cause = f"Nothing can be written to {path}: {error.strerror}."
-        return fail("write failed", cause, "Correct its rights.")
+        return fail("write failed", cause, "Correct its rights, or free some space.")
     if took_ms > SLOW_SYNC_MS:
         return warn(f"{took_ms:.0f} ms", "The disk is slow.", "Set state_dir to a local disk.")
     return ok(f"{took_ms:.1f} ms")

@@ -112,7 +112,8 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
     table = Table("process", "pid", "state", "since", "what", box=None, pad_edge=False)
     for process in processes:
         state = process.state or f"silent ({process.supervisor.lower()})"
-        what = " ".join(part for part in (process.code, process.detail, process.remedy) if part)
+        said = ". ".join(part.rstrip(".") for part in (process.detail, process.remedy) if part)
+        what = f"{process.code}: {said}" if process.code else said
         facts = ", ".join(f"{key} {value}" for key, value in list(process.facts.items())[:SHOWN_FACTS])
         table.add_row(process.name, str(process.pid), state, _duration(process.since_s), what or facts)
     view.table(table)
