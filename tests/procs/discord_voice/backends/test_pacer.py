@@ -72,8 +72,17 @@ def test_a_stopped_stretch_ends_with_sound_left(pacer):
     reader = Reader(pacer, "a", 1_000, pacer.close)
     reader.stretch.stop()
     pacer.run()
-    assert reader.heard == []
+    assert reader.heard == [b"a0"]
     assert reader.n_ended == 1
+
+
+def test_the_first_frame_leaves_before_the_thread_has_run(pacer):
+    reader = Reader(pacer, "a", 2, pacer.close)
+    assert reader.heard == [b"a0"]
+
+
+def test_a_stretch_without_sound_is_over_at_once(pacer):
+    assert Reader(pacer, "a", 0, lambda: None).n_ended == 1
 
 
 def test_closing_ends_what_still_plays(pacer):

@@ -151,10 +151,14 @@ async def test_a_disk_that_takes_nothing_is_told_while_the_sound_goes_on(tmp_pat
 
 
 async def test_a_failing_thread_ends_the_backend_and_does_not_pass_in_silence(tmp_path):
-    def no_clock():
-        raise RuntimeError("no clock")
+    times = [0]
 
-    backend = WavFile(tmp_path, 50, Pacer(no_clock))
+    def clock_that_fails_later():
+        if not times:
+            raise RuntimeError("no clock")
+        return times.pop()
+
+    backend = WavFile(tmp_path, 50, Pacer(clock_that_fails_later))
     sink = Sink(tmp_path)
     backend.play("s", 5, sink.source(frame(0)))
     with pytest.raises(ExceptionGroup) as failure:
