@@ -5,13 +5,14 @@ processes set `SSL_CERT_FILE` before they import aiohttp.
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 import discord
 import yarl
-from discord.gateway import DiscordWebSocket
+from discord.gateway import DiscordWebSocket, KeepAliveHandler
 from discord.http import Route
 
 from tests.discord.loopback import Loopback
@@ -43,7 +44,7 @@ def make_client(
 
 
 @asynccontextmanager
-async def online(loopback: Loopback, client: discord.Client, token: str) -> AsyncIterator[discord.Client]:
+async def online(client: discord.Client, token: str) -> AsyncIterator[discord.Client]:
     """The client, logged in and ready; closed at the end of the block.
 
     Raises what `Client.start` raises where the login is refused.
@@ -59,8 +60,15 @@ async def online(loopback: Loopback, client: discord.Client, token: str) -> Asyn
         ready.cancel()
         await client.close()
         run.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.wait({run})
+        await asyncio.wait({run})
+        _stop_heartbeats()
+
+
+def _stop_heartbeats() -> None:
+    """The library leaves threads of closed voice connections behind that would beat into a closed loop."""
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            thread.stop()
 
 
 async def _ready(client: discord.Client) -> None:

@@ -32,5 +32,5 @@ def director(loopback: Loopback) -> Director:
 @pytest.fixture
 async def client(loopback: Loopback, director: Director) -> AsyncIterator[discord.Client]:
     """Logged in as Miku, ready."""
-    async with online(loopback, make_client(loopback), director.bots["Miku"].token) as client_:
+    async with online(make_client(loopback), director.bots["Miku"].token) as client_:
         yield client_

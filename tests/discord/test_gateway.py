@@ -64,7 +64,7 @@ async def test_content_of_others_is_hidden_without_the_intent(loopback: Loopback
     client = make_client(loopback, intents)
     client.on_message = heard.put  # type: ignore[attr-defined]
     ann, miku = director.person("Ann"), director.bot("Miku")
-    async with online(loopback, client, miku.token):
+    async with online(client, miku.token):
         ann.says("general", "secret")
         ann.says("general", f"{miku.mention} open")
         ann.writes_to("Miku", "direct")
@@ -78,7 +78,7 @@ async def test_an_intent_that_is_not_granted_closes_with_4014(loopback: Loopback
         await gateway.identify(bot.token, MESSAGE_CONTENT)
         assert await gateway.closed_with() == 4014
     with pytest.raises(discord.PrivilegedIntentsRequired):
-        async with online(loopback, make_client(loopback), bot.token):
+        async with online(make_client(loopback), bot.token):
             pass
 
 
@@ -176,7 +176,7 @@ async def test_a_session_declared_invalid_is_followed_by_a_new_one(
             pass
 
     client = make_client(loopback, client_class=Hurried)
-    async with online(loopback, client, director.bot("Miku").token):
+    async with online(client, director.bot("Miku").token):
         ready = asyncio.create_task(client.wait_for("ready", timeout=10))
         await asyncio.sleep(0)
         director.bot("Miku").loses_session()

@@ -42,7 +42,7 @@ class Commander(discord.Client):
 async def bot(loopback: Loopback, director: Director) -> AsyncIterator[Commander]:
     client = make_client(loopback, client_class=Commander)
     assert isinstance(client, Commander)
-    async with online(loopback, client, director.bot("Miku").token):
+    async with online(client, director.bot("Miku").token):
         yield client
 
 
@@ -155,7 +155,7 @@ async def test_both_sessions_of_a_bot_are_asked_and_one_may_answer(
 ) -> None:
     other = make_client(loopback, client_class=Commander)
     assert isinstance(other, Commander)
-    async with online(loopback, other, director.bot("Miku").token):
+    async with online(other, director.bot("Miku").token):
         director.person("Ann").uses("miku say", "general", text="la")
         one, two = await bot.asked.get(), await other.asked.get()
         await one.response.send_message("mine")

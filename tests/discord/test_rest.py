@@ -30,7 +30,7 @@ def voice_channel(client: discord.Client, director: Director) -> discord.VoiceCh
 
 async def test_a_wrong_token_is_turned_away(loopback: Loopback, director: Director) -> None:
     with pytest.raises(discord.LoginFailure):
-        async with online(loopback, make_client(loopback), "wrong"):
+        async with online(make_client(loopback), "wrong"):
             pass
     assert loopback.journal.refusals[401] == 1
 

@@ -179,7 +179,6 @@ async def stopped(voice: discord.VoiceClient) -> None:
     await asyncio.wait({runner})
     if not runner.cancelled():
         runner.exception()
-    await voice.disconnect(force=True)
 
 
 async def test_lost_packets_are_concealed(client: discord.Client, director: Director) -> None:

@@ -43,7 +43,7 @@ def message_json(message: Message, viewer: User | None, cdn: str, *, nested: boo
         "components": message.components,
     }
     data |= _only_if_there(message)
-    if message.reactions:
+    if message.reactions and not nested:
         data["reactions"] = [
             _reaction_json(emoji, users, viewer) for emoji, users in message.reactions.items()
         ]
