@@ -68,7 +68,7 @@ class SessionState:
     revision: int
     """Intent revision last acted on: the answer to the intent."""
     refusal: str = ""
-    """Error code if that revision was refused, else empty."""
+    """Error code if it was refused since it last started, else empty; a leave does not take it back."""
     reason: str = ""
     """Error code of the last involuntary end, else empty."""
     guild_id: int = 0

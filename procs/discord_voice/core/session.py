@@ -197,8 +197,8 @@ class Session:
                 self._answered = self._newest
                 self._connected = self._connected and row.state is Phase.ACTIVE
             case Event.STOP:
+                # A refusal stays in sight: the leave that follows it comes faster than many a reader looks.
                 self._answered = self._newest
-                self._refusal = ""
             case Event.REFUSE:
                 self._answered = self._newest
                 self._settle(refusal=obstacle)

@@ -59,7 +59,7 @@ class Model:
 
     def move_idle(self, world: World, now_ms: int) -> bool:
         if not self.wanted() and self.news():
-            self.answered, self.refusal = self.newest, ""
+            self.answered = self.newest
             return True
         if not self.asked(world):
             return False

@@ -282,13 +282,13 @@ def test_an_old_intent_that_comes_late_changes_nothing():
     assert stage.level.revision == 3
 
 
-def test_a_leave_where_nothing_runs_is_answered():
+def test_a_leave_where_nothing_runs_is_answered_and_the_refusal_before_it_stays_in_sight():
     stage = Stage()
     stage.place_free = False
     stage.step()
     stage.intent = intent(2, wanted=False)
     assert stage.step() == [Event.STOP]
-    assert (stage.level.revision, stage.level.refusal) == (2, "")
+    assert (stage.level.revision, stage.level.refusal) == (2, "session_active")
 
 
 def test_join_and_leave_and_join_in_one_breath_ends_in_a_join():
