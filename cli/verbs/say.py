@@ -98,6 +98,8 @@ def _keep(stack: Stack, outcome: Outcome, file: Path) -> None:
     Raises:
         Refusal: there is none, or the file can't be written.
     """
+    if outcome.was_silent:
+        raise Refusal("There is no sound to keep.")
     name = Path(outcome.recording).name
     if not name:
         raise Refusal("This sink keeps no recording: set voice.backend to wav_file for --wav.")
