@@ -31,9 +31,9 @@ class Point(StrEnum):
     UDP_IN = "udp_in"
     """Strikes = all packets from the bot are lost before anybody sees them (a firewall)."""
     DAVE_WELCOME = "dave_welcome"
-    """Strikes = the welcome is damaged on its way."""
+    """Strikes = the welcome is damaged on its way; `at` = the id of the bot it goes to."""
     DAVE_COMMIT = "dave_commit"
-    """Strikes = the announced commit is damaged on its way."""
+    """Strikes = the announced commit is damaged on its way; `at` = the id of the bot it goes to."""
 
 
 @dataclass

@@ -119,12 +119,6 @@ class RawVoice:
         """The next packet from the server."""
         return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self._udp, 2048), TIMEOUT_S)
 
-    async def cut(self) -> None:
-        """Leaves without a close frame."""
-        transport = self._ws._response.connection.transport  # type: ignore[union-attr]
-        assert transport is not None
-        transport.abort()
-
 
 @asynccontextmanager
 async def raw_voice(loopback: Loopback, seat: Seat) -> AsyncIterator[RawVoice]:

@@ -5,7 +5,9 @@ import asyncio
 import discord
 import pytest
 
+from tests.discord.client import make_client, online
 from tests.discord.director import Director
+from tests.discord.loopback import Loopback
 from tests.discord.test_rest import voice_channel
 from tests.discord.tone import pitch_hz, play, tone
 from tests.discord.world.model import Kind
@@ -211,3 +213,19 @@ async def test_a_lost_main_session_takes_voice_with_it(client: discord.Client, d
     await until(lambda: director.journal.voice_closes)
     assert director.journal.voice_closes[0] == 4014
     assert director.places["Lounge"].voices == set()
+
+
+async def test_a_killed_bot_leaves_a_ghost_that_its_next_life_takes_over(
+    loopback: Loopback, director: Director
+) -> None:
+    token = director.bot("Miku").token
+    async with online(make_client(loopback), token) as client:
+        await join(client, director)
+        director.bot("Miku").gateway_is_cut()
+        client._connection._voice_clients.clear()
+    assert director.places["Lounge"].voices == {"Miku"}
+    async with online(make_client(loopback), token) as client:
+        assert client.guilds[0].me.voice is not None
+        await join(client, director)
+        assert director.journal.wishes[-1].outcome == "moved"
+        assert director.bot("Miku").is_connected

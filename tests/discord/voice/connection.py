@@ -42,7 +42,6 @@ class VoiceConnection:
         self.has_spoken_up = False
         """Whether there was a SPEAKING; no packet may come before it."""
         self.speaking = 0
-        self.heartbeats = 0
         self.ending: asyncio.TimerHandle | None = None
         self.is_over = False
         self._cipher: Cipher | None = None

@@ -100,8 +100,6 @@ class VoiceConversation:
 
     def _heartbeat(self, body: dict[str, Any]) -> None:
         self._beat_by = time.monotonic() + self._discord.rules.voice_heartbeat_interval_s * 1.5
-        if self._connection:
-            self._connection.heartbeats += 1
         self._say(6, {"t": body["t"]})
 
     def _identify(self, body: dict[str, Any]) -> None:

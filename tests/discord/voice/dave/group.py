@@ -7,7 +7,6 @@ from tests.discord.faults import Faults, Point
 from tests.discord.voice.dave.mls import Commit, ExternalSender, Proposal, parse_commit, vector
 
 VERSION = 1
-INVALID_COMMIT = 31
 EXECUTE_TRANSITION, PREPARE_EPOCH = 22, 24
 EXTERNAL_SENDER, PROPOSALS, ANNOUNCE_COMMIT, WELCOME = 25, 27, 29, 30
 APPEND, REVOKE = b"\x00", b"\x01"
