@@ -11,12 +11,16 @@ from pathlib import Path
 from bus.messages import RequestKind
 from cli.link import USER, Link, link
 from cli.refusal import EXIT_FAILED, EXIT_OK, EXIT_USAGE, Refusal
-from cli.speech import Outcome, check, hear
+from cli.speech import LOOK_S, Outcome, check, hear
 from cli.stack import Stack
 from cli.view import View
 
 HELP = "say something to Miku, or let her read a text out"
 EXAMPLE = 'miku say "Tell me about yourself" --wav reply.wav'
+
+
+RECORDING_S = 3.0
+"""From the last sound to a whole file: the sink writes behind the sound, each quarter of a second."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,7 +93,18 @@ async def _speak(bus: Link, view: View, args: argparse.Namespace, session: str) 
     kind = RequestKind.SPEAK if args.verbatim else RequestKind.PROMPT
     started_s = time.monotonic()
     answer = await bus.ask(kind, args.text, session, user=USER)
-    return await hear(bus, view, session, answer, started_s)
+    outcome = await hear(bus, view, session, answer, started_s)
+    if args.wav is not None and not outcome.was_silent:
+        outcome.recording = outcome.recording or await _recording(bus, session, answer.turn)
+    return outcome
+
+
+async def _recording(bus: Link, session: str, turn: int) -> str:
+    """File name of a turn's sound, once it is whole; empty if the sink keeps none."""
+    deadline_s = time.monotonic() + RECORDING_S
+    while not (name := bus.progress(session, turn).recording) and time.monotonic() < deadline_s:
+        await asyncio.sleep(LOOK_S)
+    return name
 
 
 def _keep(stack: Stack, outcome: Outcome, file: Path) -> None:
