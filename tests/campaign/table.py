@@ -1,0 +1,164 @@
+"""THE table: every campaign with its full number, what it must show, and where its figures should stay."""
+
+from bus.topics import NODES
+from tests.campaign.campaign import Campaign, Limit
+from tests.campaign.plays import (
+    clocks,
+    deaths,
+    decoders,
+    disks,
+    exactness,
+    interruptions,
+    levels,
+    models,
+    orders,
+    recovery,
+    soak,
+    stalls,
+    strangers,
+    voices,
+)
+
+CAMPAIGNS: tuple[Campaign, ...] = (
+    Campaign(
+        "S2", "pickles, extension types and object arrays on every topic",
+        "each refused and counted once; no gadget ever runs",
+        1_000, decoders.s2_gadgets, 11, "frames a topic",
+    ),
+    Campaign(
+        "S3", "mutated and random bytes into every decoder",
+        "decoded or refused in the decoder's own words, nothing else",
+        100, decoders.s3_mutations, decoders.BATCH, "frames",
+        limits=(Limit("decoding p99, us", 1, 1_000),),
+    ),
+    Campaign(
+        "S4", "oversized, nested, doubled keys, claims of billions",
+        "each refused for less than 1 MB of memory",
+        100, decoders.s4_shapes, 100, "frames",
+        limits=(Limit("refusing, ms", 0.99, 1),),
+    ),
+    Campaign(
+        "S5", "raw bytes and half handshakes at every port while she speaks",
+        "no sample lost; no process grows by 20 MB; all well at once",
+        20, strangers.s5_raw_bytes, strangers.CONNECTIONS, "connections",
+    ),
+    Campaign(
+        "S6", "wrong keys, no keys, other roles, subscribers that never read",
+        "0 frames read, 0 accepted, no sample lost",
+        200, strangers.s6_wrong_keys,
+    ),
+    Campaign(
+        "F1", "kill -9 of each process and of supervisord while texts arrive",
+        "every accepted text is spoken or fails with a code, none twice; the session ends clean",
+        200, deaths.f1_kill,
+        limits=(Limit("longest silence, s", 0.95, 5), Limit("longest silence, s", 1, 10)),
+    ),
+    Campaign(
+        "F2", "SIGSTOP of each process, with and without waking up",
+        "as F1; a frozen process is replaced, one that wakes in time is not",
+        161, deaths.f2_freeze,
+        limits=(Limit("freeze to a new process, s", 1, 10), Limit("longest silence, s", 0.95, 15)),
+    ),
+    Campaign(
+        "F3", "a process that dies as soon as it is there",
+        "at most 5 starts in 60 s, an alarm, no other process suffers, well once mended",
+        120, deaths.f3_crash_loop,
+        limits=(Limit("crash loop to alarm, s", 1, 10), Limit("mended to well, s", 1, 10)),
+    ),
+    Campaign(
+        "F5", "control messages lost, doubled, reordered; writers and readers restart",
+        "the reader knows the truth in 6 s; no dead turn ever lives again",
+        100, levels.f5_levels, levels.SEQUENCES, "sequences",
+    ),
+    Campaign(
+        "F14", "eight faults of the language model's server, every other time stopped",
+        "an answer or a reason; nothing is said twice; the next prompt works",
+        400, models.f14_faults,
+        limits=(Limit("stop to a free slot, ms", 1, 300),),
+    ),
+    Campaign(
+        "F15", "sixteen faults of the voice's server",
+        "the text or its beginning is heard, sample by sample; the next text is whole",
+        800, voices.f15_faults,
+    ),
+    Campaign(
+        "F16", "model swaps, ten times shorter than real ones",
+        "shown as loading; prompts are kept; a swap that fails ends with a reason; stop works",
+        120, models.f16_swap,
+        limits=(Limit("swap to shown, s", 1, 3.5),),
+    ),
+    Campaign(
+        "F18", "a reader that stops reading, on every kind of queue",
+        "under 50 MB of growth; losses counted exactly; nothing of a dead turn afterwards",
+        25, stalls.f18_stall,
+    ),
+    Campaign(
+        "F19", "a full and a read-only disk, with a death on top",
+        "she speaks on and says so; recordings are whole again once it is mended",
+        20, disks.f19_disk,
+        limits=(Limit("full to shown, s", 1, 10),),
+    ),
+    Campaign(
+        "F20", "steps of the wall clock, over three lives of bot_main",
+        "turns grow, floors never fall, each prompt is answered once, no lease ends early",
+        50, clocks.f20_steps,
+    ),
+    Campaign(
+        "F21", "stopped at a random time",
+        "0 frames of the cut turn afterwards; the next text is heard alone and whole",
+        1_000, interruptions.f21_barge_in,
+        limits=(Limit("stop to silence, ms", 0.95, 200), Limit("stop to silence, ms", 0.99, 40)),
+    ),
+    Campaign(
+        "F22", "a day of everyday life",
+        "memory, files, threads and logs stay as they are",
+        1, soak.f22_soak, minutes=24 * 60,
+        limits=(Limit("growth, MB per hour", 1, soak.GROWTH_MB_PER_HOUR),),
+    ),
+    Campaign(
+        "F23", "SIGTERM of each process and of everything in mid-sentence",
+        "exit code 0; accepted texts are answered, also after a new start; nothing is left running",
+        54, deaths.f23_end,
+        limits=(Limit("all of it ends, s", 1, 5),),
+    ),
+    Campaign(
+        "F24", "a second instance of everything or of one process",
+        "refuses with a sentence; the first one's speech is whole",
+        21, deaths.f24_second,
+        limits=(Limit("refused, s", 1, 5),),
+    ),
+    Campaign(
+        "F28", "everyday life with a sniffer looking on",
+        "the lag of all loops, gathered over the runs of all campaigns",
+        20, soak.f28_loops,
+    ),
+    Campaign(
+        "F31", "every order of starting five processes without a supervisor",
+        "the first text is spoken",
+        len(orders.ORDERS), orders.f31_order,
+        limits=(Limit("last start to session, s", 1, 15),),
+    ),
+    Campaign(
+        "F36", "a server goes away and comes back",
+        "health turns red, and green by itself; the next text is spoken",
+        51, recovery.f36_red_and_green,
+        limits=(Limit("back to green, s", 1, 5),),
+    ),
+    Campaign(
+        "U1", "an hour of speech without a pause",
+        "every text is heard whole; frames leave evenly",
+        1, soak.u1_pacing, minutes=60,
+        limits=(
+            Limit("deficit per 3,000 frames", 1, 3), Limit("bursts", 1, 0),
+            Limit("gap p99, ms", 1, 22), Limit("gap worst, ms", 1, 60),
+        ),
+    ),
+    Campaign(
+        "U3", "sentences through the whole stack, by either kind of voice server",
+        "no sample lost or doubled; the end of each sentence is there",
+        200, exactness.u3_sentences, exactness.SENTENCES, "sentences",
+    ),
+)  # fmt: skip
+
+LAG_LIMITS_MS = {node: 50.0 if node == "discord_voice" else 100.0 for node in NODES}
+"""Longest a callback may hold a node's loop (row F28)."""
