@@ -9,6 +9,7 @@ import time
 import timeit
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +131,15 @@ def _codec_rows() -> list[list[Cell]]:
     for name, message in SAMPLES:
         body, kind = codec.encode(message), type(message)
         plain = codec.decode_any(body, len(body))
-        encode = _us(lambda message=message: codec.encode(message))
-        decode = _us(lambda body=body, kind=kind: codec.decode(body, kind, len(body)))
-        bare = _us(lambda plain=plain: msgpack.unpackb(msgpack.packb(plain)))
+        encode = _us(partial(codec.encode, message))
+        decode = _us(partial(codec.decode, body, kind, len(body)))
+        bare = _us(partial(_msgpack_alone, plain))
         rows.append([name, encode, decode, bare, (encode + decode) / bare])
     return rows
+
+
+def _msgpack_alone(plain: Any) -> Any:
+    return msgpack.unpackb(msgpack.packb(plain))
 
 
 async def _tap_rows(state_path: Path) -> list[list[Cell]]:

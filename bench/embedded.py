@@ -9,19 +9,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from bench.figures import quantile
-from bench.nodes import READS
-from bench.ours import Listener
+from bench.observer import Observer
 from bench.pipeline import Heard
 from bench.results import Cell, Results
-from bus.messages import Phase, RequestKind
-from bus.node import Node
-from bus.runtime import client
+from bus.messages import RequestKind
 from bus.settings import BaseSettings, BusSettings
 from tests.e2e.stack import Stack
 
 WARM_UP = 2
 SPEAKING_S = 0.5
 """Each reply is stopped after this, long behind its first frame."""
+
+REST_S = 0.1
+"""Between a stop and the next prompt: the last frame has faded, every process is at rest."""
 
 STEPS = (
     "prompt over the bus",
@@ -59,27 +59,20 @@ def run(args: argparse.Namespace) -> None:
 async def _ours(stack: Stack, n_prompts: int) -> list[Heard]:
     base = BaseSettings(state_dir=f"{stack.state_path}")
     bus = BusSettings(base_port=stack.base_port)
-    async with client("cli", base, bus, READS, ("flow.request",)) as node, Listener(node) as listener:
-        await listener.request(RequestKind.JOIN)
-        session = await _active(node)
-        heard = [await _ask(listener, session) for _ in range(WARM_UP + n_prompts)]
+    async with Observer(base, bus) as observer:
+        await observer.request(RequestKind.JOIN)
+        await observer.until(lambda: observer.sessions, "a session")
+        heard = [await _ask(observer, observer.sessions[0]) for _ in range(WARM_UP + n_prompts)]
     return heard[WARM_UP:]
 
 
-async def _active(node: Node) -> str:
-    """The session, once it is active."""
-    while True:
-        for session, state in node.sessions():
-            if state.phase is Phase.ACTIVE:
-                return session
-        await asyncio.sleep(0.02)
-
-
-async def _ask(listener: Listener, session: str) -> Heard:
-    asking = asyncio.create_task(listener.ask(RequestKind.PROMPT, session, "Hello"))
+async def _ask(observer: Observer, session: str) -> Heard:
+    asking = asyncio.create_task(observer.ask(RequestKind.PROMPT, session, "Hello"))
     await asyncio.sleep(SPEAKING_S)
-    await listener.stop(session)
-    return await asking
+    await observer.request(RequestKind.STOP, session)
+    heard = await asking
+    await asyncio.sleep(REST_S)
+    return heard
 
 
 async def _floor(state_path: Path, n_prompts: int) -> list[float]:

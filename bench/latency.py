@@ -29,6 +29,9 @@ ROWS = (
     ('short first sentence ("Yes.")', Voice.SENTENCES, SHORT, "≤ 4.5"),
 )
 
+LONG_MEMORY = {"MIKU_BOT__HISTORY_MESSAGES": "100"}
+"""Each prompt carries all that was said before, so that growth shows."""
+
 COLUMNS = ("pipeline", "p50 ms", "p99 ms", "max ms", "p50 / one process", "growth ms per 10 turns")
 
 STEPS = (
@@ -79,7 +82,7 @@ async def _measure(servers: Stubs, n_prompts: int) -> Round:
         pipelines: list[Pipeline] = [
             await running.enter_async_context(one_process(servers)),
             await running.enter_async_context(over_zeromq(servers)),
-            await running.enter_async_context(Ours(servers, MIKU_BOT__HISTORY_MESSAGES="100")),
+            await running.enter_async_context(Ours(servers, settings=LONG_MEMORY)),
         ]
         apart_s = servers.schedule.floor_ms / 1000 + APART_S
         for i in range(WARM_UP + n_prompts):

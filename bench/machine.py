@@ -30,4 +30,4 @@ def cost(processes: Iterable[psutil.Process]) -> Cost:
 def cpu_seconds(process: psutil.Process) -> float:
     """User and system time of one process since it started."""
     times = process.cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)

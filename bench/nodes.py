@@ -1,20 +1,18 @@
 """Some of our nodes as processes, without a supervisor, with a state folder and ports of their own."""
 
-import asyncio
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psutil
 
-from bus.messages import Intent, NodeState, Phase
-from bus.node import Node
-from bus.runtime import client
+from bench.observer import Observer
+from bus.messages import Intent
 from bus.settings import BaseSettings, BusSettings
 from procs.bot_main.backends.store_sqlite import SqliteStore
 from procs.bot_main.core.conversation import Record, session_id
@@ -24,24 +22,16 @@ from tests.ports import free_base_port
 PATH = ("bot_main", "llm_streamer", "tts_bridge", "discord_voice")
 """Nodes on the way from a prompt to its sound."""
 
-READS = (
-    "report.health.",
-    "report.turn.",
-    "report.playout.discord_voice",
-)
-
-READY_S = 60.0
-
 
 class Nodes:
     """The processes.
 
     Args:
-        n_sessions: sessions that are wanted from the start.
         settings: environment variables.
+        n_sessions: sessions that are wanted from the start.
     """
 
-    def __init__(self, n_sessions: int = 1, **settings: str) -> None:
+    def __init__(self, settings: dict[str, str], n_sessions: int = 1) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="miku-bench-")
         self.base = BaseSettings(state_dir=f"{self._folder.name}/state")
         self.bus = BusSettings(base_port=free_base_port())
@@ -75,19 +65,20 @@ class Nodes:
         )
 
     @asynccontextmanager
-    async def person(self) -> AsyncIterator[Node]:
-        """Start everything; the bus as the command line sees it, once all sessions are active.
+    async def observed(self) -> AsyncIterator[Observer]:
+        """Start everything; an observer, once all sessions are active.
 
         `bot_main` comes last: a session that it wants is refused when the others take long to start.
         """
         try:
             self._start(PATH[1:])
-            async with client("cli", self.base, self.bus, READS, ("flow.request",)) as node:
-                await self._until(lambda: self._n_ready(node) == len(PATH) - 1)
+            async with Observer(self.base, self.bus) as observer:
+                await observer.until(lambda: all(map(observer.is_ready, PATH[1:])), "readiness of the nodes")
                 self.sessions = _want_sessions(self.base.state_path, self._n_sessions)
                 self._start(PATH[:1])
-                await self._until(lambda: _n_active(node) == self._n_sessions)
-                yield node
+                await observer.until(lambda: len(observer.sessions) == self._n_sessions, "all sessions")
+                await observer.until(lambda: observer.is_ready(PATH[0]), "readiness of bot_main")
+                yield observer
         finally:
             self._end()
 
@@ -98,29 +89,6 @@ class Nodes:
         for process in self.processes.values():
             process.wait()
         self._folder.cleanup()
-
-    @staticmethod
-    def _n_ready(node: Node) -> int:
-        return sum(health.state is NodeState.READY for _, _, health in node.follow("report.health.").items())
-
-    async def _until(self, reached: Callable[[], bool]) -> None:
-        deadline_s = time.monotonic() + READY_S
-        while not reached():
-            if time.monotonic() > deadline_s:
-                raise RuntimeError(f"not ready in {READY_S:g} s; {self._last_words()}")
-            await asyncio.sleep(0.02)
-
-    def _last_words(self) -> str:
-        """The last line of each node's log."""
-        words = []
-        for name in self.processes:
-            lines = Path(self.base.state_dir, f"{name}.log").read_text().splitlines()
-            words.append(f"{name}: {lines[-1] if lines else 'nothing'}")
-        return "; ".join(words)
-
-
-def _n_active(node: Node) -> int:
-    return sum(state.phase is Phase.ACTIVE for _, state in node.sessions())
 
 
 def _want_sessions(state_path: Path, n_sessions: int) -> list[str]:

@@ -22,6 +22,7 @@ from bus.messages import ChatMessage
 from procs.bot_main.core.prompts import PERSONA, system_message
 from procs.llm_server.backends.model_files import ModelFiles
 from procs.tts_bridge.backends.resample import SwResampler
+from procs.tts_bridge.core.pcm import to_float
 from procs.tts_server.backends.base import Chunk
 from procs.tts_server.backends.espeak import Espeak
 from procs.tts_server.config import TtsServerSettings
@@ -72,8 +73,7 @@ def first_frame(espeak: Espeak, text: str) -> None:
     def emit(chunk: Chunk) -> bool:
         nonlocal n_samples
         if chunk.payload:
-            samples = np.frombuffer(chunk.payload, np.int16).astype(np.float32) / 32768
-            n_samples += len(resampler.feed(samples))
+            n_samples += len(resampler.feed(to_float(np.frombuffer(chunk.payload, np.int16))))
         return n_samples < FRAME_SAMPLES
 
     espeak.synthesize(Say("1", text), emit)

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from bench.figures import Pace, pace_of
 from bench.nodes import Nodes
-from bench.ours import Listener
+from bench.observer import Observer
 from bench.results import Cell, Results
 from bench.stubs import Schedule, Stubs, Voice, stubs
 from bus.messages import RequestKind
@@ -51,24 +51,24 @@ def run(args: argparse.Namespace) -> None:
 
 async def _measure(servers: Stubs, minutes: float, sniffer: tuple[str, ...]) -> tuple[Pace, Pace]:
     """The sleeper and we, at the same time."""
-    nodes = Nodes(**servers.settings)
+    nodes = Nodes(servers.settings)
     with ExitStack() as running:
-        async with nodes.person() as bus, Listener(bus) as listener:
+        async with nodes.observed() as observer:
             if sniffer:
                 running.callback(nodes.sniff(*sniffer).kill)
             sleeper = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "bench.sleeper", f"{60 * minutes}", stdout=subprocess.PIPE
             )
-            await _speak(listener, nodes.sessions[0], minutes)
+            await _speak(observer, nodes.sessions[0], minutes)
             out, _ = await sleeper.communicate()
-            return pace_of(json.loads(out)), await listener.pace()
+            return pace_of(json.loads(out)), await observer.pace()
 
 
-async def _speak(listener: Listener, session: str, minutes: float) -> None:
+async def _speak(observer: Observer, session: str, minutes: float) -> None:
     n_chars = round(minutes * 60_000 / SPEECH.symbol_ms)
     text = SENTENCE * (n_chars // len(SENTENCE) + 1)
     for at in range(0, n_chars, CHARS_AT_ONCE):
-        await listener.ask(RequestKind.SPEAK, session, text[at : min(at + CHARS_AT_ONCE, n_chars)])
+        await observer.ask(RequestKind.SPEAK, session, text[at : min(at + CHARS_AT_ONCE, n_chars)])
 
 
 def _row(name: str, pace: Pace) -> list[Cell]:

@@ -9,23 +9,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import psutil
 
 from bench.figures import quantile
 from bench.machine import MIB, cpu_seconds
+from bench.observer import Observer
 from bench.results import Cell, Results
 from bus.messages import NodeState
-from bus.node import Node
-from bus.runtime import client
 from bus.settings import BaseSettings, BusSettings
 from bus.topics import NODES
 from cli.stack import CONF
 from tests.e2e.stack import ROOT, Stack
-
-AGAIN_S = 20.0
-"""A node that is not back by then has failed."""
 
 SETTLE_S = 1.2
 """Between two kills: supervisord takes a life of under a second for a failed start."""
@@ -114,7 +111,7 @@ def _idle(stack: Stack, for_s: float) -> tuple[str, Sequence[str], list[list[Cel
 
 def _name(process: psutil.Process) -> str:
     """A node by its title, everything else by its module."""
-    words = process.cmdline()
+    words: list[str] = process.cmdline()
     if words[0].startswith("miku: "):
         return words[0].removeprefix("miku: ").strip()
     return " ".join(words[words.index("-m") + 1 :][:2]) if "-m" in words else words[0]
@@ -124,24 +121,27 @@ async def _kill_each(stack: Stack, n_kills: int) -> list[list[Cell]]:
     base = BaseSettings(state_dir=f"{stack.state_path}")
     bus = BusSettings(base_port=stack.base_port)
     rows: list[list[Cell]] = []
-    async with client("cli", base, bus, ("report.health.",)) as node:
+    async with Observer(base, bus) as observer:
         for name in NODES:
-            took_s = [await _kill(node, name) for _ in range(n_kills)]
-            imports_s, _ = await asyncio.to_thread(
-                _seconds, lambda name=name: _python(f"import procs.{name}.__main__")
-            )
-            rows.append([name, quantile(took_s, 0.5), max(took_s), imports_s])
+            await observer.until(partial(observer.is_ready, name), name)
+            took_s = [await _kill(observer, name) for _ in range(n_kills)]
+            loading = partial(_python, f"import procs.{name}.__main__")
+            import_s, _ = await asyncio.to_thread(_seconds, loading)
+            rows.append([name, quantile(took_s, 0.5), max(took_s), import_s])
     return rows
 
 
-async def _kill(node: Node, name: str) -> float:
+async def _kill(observer: Observer, name: str) -> float:
     """Seconds until another process of that name says that it is ready."""
-    health = node.follow("report.health.")
     await asyncio.sleep(SETTLE_S)
-    pid = health.get(src=name).pid
+    before = observer.health(name)
+    assert before is not None
     began_s = time.monotonic()
-    os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(AGAIN_S):
-        while not ((now := health.get(src=name)) and now.pid != pid and now.state is NodeState.READY):
-            await asyncio.sleep(0.005)
+    os.kill(before.pid, signal.SIGKILL)
+
+    def is_back() -> bool:
+        now = observer.health(name)
+        return now is not None and now.pid != before.pid and now.state is NodeState.READY
+
+    await observer.until(is_back, f"{name} again")
     return time.monotonic() - began_s

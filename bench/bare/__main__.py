@@ -56,4 +56,4 @@ async def main(base_port: int, llm_url: str, tts_url: str, here: list[str]) -> N
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
-        asyncio.run(main(int(sys.argv[1]), *sys.argv[2:4], sys.argv[4:]))
+        asyncio.run(main(int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:]))
