@@ -27,6 +27,9 @@ from tests.e2e.stack import ROOT, Stack
 SETTLE_S = 1.2
 """Between two kills: supervisord takes a life of under a second for a failed start."""
 
+MANY_STARTS = "1000"
+"""The guardian would take so many kills for a crash loop, and let the node rest."""
+
 SUPERVISOR_ALONE = """
 [supervisord]
 nodaemon=true
@@ -42,7 +45,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 def options(parser: argparse.ArgumentParser) -> None:
     """Words after the name."""
-    parser.add_argument("--kills", type=int, default=3, help="of each node")
+    parser.add_argument("--kills", type=int, default=5, help="of each node")
     parser.add_argument("--idle-seconds", type=float, default=20.0)
 
 
@@ -50,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     """Measure and show."""
     results = Results("start")
     with tempfile.TemporaryDirectory(prefix="miku-bench-") as name:
-        stack = Stack(Path(name))
+        stack = Stack(Path(name), MIKU_GUARDIAN__STARTS=MANY_STARTS)
         rows: list[list[Cell]] = [["python -c pass", *_seconds(lambda: _python("pass"))]]
         rows.append(["supervisord without programs", *_seconds(_start_supervisor)])
         rows.append(["miku up, first time", *_seconds(stack.start, n=1)])
