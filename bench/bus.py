@@ -148,11 +148,11 @@ async def _tap_rows(state_path: Path) -> list[list[Cell]]:
     keys = KeyRing.load(state_path)
     with Transport(WRITER[0], keys, settings) as writer, Transport("sniffer", keys, settings) as sniffer:
         publisher = writer.publisher()
-        asking = _us(lambda: publisher.is_watched(TOPIC))
+        asking = _us(partial(publisher.is_watched, TOPIC))
         reader = tap(sniffer, (TOPIC,), lambda parts: None)
         while not publisher.is_watched(TOPIC):
             await asyncio.sleep(0.01)
-        sending = _us(lambda: publisher.send(parts), n=100)
+        sending = _us(partial(publisher.send, parts), n=100)
         reader.close()
         publisher.close()
     return [["nobody listens", asking], ["a sniffer listens", sending]]

@@ -5,12 +5,11 @@ import asyncio
 import json
 import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 
 from bench.figures import quantile
 from bench.observer import Observer
-from bench.pipeline import Heard
+from bench.pipeline import Heard, steps_ms
 from bench.results import Cell, Results
 from bus.messages import RequestKind
 from bus.settings import BaseSettings, BusSettings
@@ -52,7 +51,11 @@ def run(args: argparse.Namespace) -> None:
         rows.append([who, p50, quantile(values, 0.99), max(values), p50 / quantile(floor_ms, 0.5)])
     columns = ("who", "p50 ms", "p99 ms", "max ms", "p50 / floor")
     results.table("prompt → first 20 ms of sound; target 15 ms p50", columns, rows)
-    results.table("where ours spends it", ("step", "p50 ms", "p99 ms"), _steps(heard))
+    steps: list[list[Cell]] = [
+        [step, quantile(took_ms, 0.5), quantile(took_ms, 0.99)]
+        for step, took_ms in zip(STEPS, steps_ms(heard), strict=True)
+    ]
+    results.table("where ours spends it", ("step", "p50 ms", "p99 ms"), steps)
     results.save()
 
 
@@ -81,12 +84,3 @@ async def _floor(state_path: Path, n_prompts: int) -> list[float]:
     out, _ = await process.communicate()
     took_ms: list[float] = json.loads(out.splitlines()[-1])
     return took_ms[WARM_UP:]
-
-
-def _steps(heard: list[Heard]) -> list[list[Cell]]:
-    moments = [(turn.asked_ns, *turn.steps_ns, turn.first_ns) for turn in heard]
-    took_ms = [[(end - begin) / 1e6 for begin, end in pairwise(turn)] for turn in moments]
-    return [
-        [step, quantile(values, 0.5), quantile(values, 0.99)]
-        for step, values in zip(STEPS, map(list, zip(*took_ms, strict=True)), strict=True)
-    ]

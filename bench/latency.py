@@ -4,13 +4,12 @@ import argparse
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from bench.bare.pipeline import one_process, over_zeromq
 from bench.figures import quantile, slope
 from bench.floor import Floor
 from bench.ours import Ours
-from bench.pipeline import Heard, Pipeline
+from bench.pipeline import Heard, Pipeline, steps_ms
 from bench.results import Cell, Results
 from bench.stubs import Schedule, Stubs, Voice, stubs
 
@@ -119,13 +118,11 @@ def _rows(measured: Round) -> list[list[Cell]]:
 
 def _steps(heard: list[Heard], schedule: Schedule) -> list[list[Cell]]:
     """Each step without what the schedule of the stubs takes in it."""
-    moments = [(turn.asked_ns, *turn.steps_ns, turn.first_ns) for turn in heard]
     scheduled_ms = dict.fromkeys(STEPS, 0.0)
     scheduled_ms[STEPS[1]] = schedule.first_token_ms
     scheduled_ms[STEPS[3]] = schedule.floor_ms - schedule.first_token_ms
     rows: list[list[Cell]] = []
-    for i, (step, without_ms) in enumerate(scheduled_ms.items()):
-        took_ms = [list(pairwise(turn))[i] for turn in moments]
-        values = [(end - begin) / 1e6 - without_ms for begin, end in took_ms]
+    for (step, without_ms), took_ms in zip(scheduled_ms.items(), steps_ms(heard), strict=True):
+        values = [value - without_ms for value in took_ms]
         rows.append([step, quantile(values, 0.5), quantile(values, 0.99)])
     return rows

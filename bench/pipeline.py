@@ -1,6 +1,8 @@
 """What is measured: a pipeline that turns a prompt into frames, ours or a bare one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol, Self
 
 from bench.figures import Pace
@@ -46,6 +48,13 @@ class Heard:
         """Frames that left behind a moment, on the grid of 20 ms that the first one starts."""
         n_before = (moment_ns - self.first_ns) // FRAME_NS + 1
         return max(0, self.n_frames - max(0, n_before))
+
+
+def steps_ms(heard: Sequence[Heard]) -> list[list[float]]:
+    """How long each step between the hand-over and the first frame took: per step, one value a turn."""
+    moments = [(turn.asked_ns, *turn.steps_ns, turn.first_ns) for turn in heard]
+    took_ms = [[(end - begin) / 1e6 for begin, end in pairwise(turn)] for turn in moments]
+    return [list(step) for step in zip(*took_ms, strict=True)]
 
 
 class Pipeline(Protocol):

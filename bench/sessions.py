@@ -115,7 +115,7 @@ def _row(name: str, measured: Run) -> list[Cell]:
         len(heard),
         quantile(overheads, 0.5),
         quantile(overheads, 0.99),
-        mean([turn.stretch for turn in heard]),
+        f"{mean([turn.stretch for turn in heard]):.4f}",
         pace.late_percent,
         sum(turn.underruns for turn in heard) / len(heard),
         pace.jitter_p99_ms,
