@@ -21,6 +21,9 @@ from tests.campaign.summary import repeat, show
 from tests.campaign.table import CAMPAIGNS
 from tests.campaign.world import World
 
+WIDTH = 200
+"""Columns where there is no terminal: each figure has a line."""
+
 
 def arguments(argv: list[str]) -> argparse.Namespace:
     """The words of the command line."""
@@ -105,7 +108,7 @@ def main(argv: list[str]) -> int:
         asyncio.run(play(campaigns, portion, results, console, args.run))
     except KeyboardInterrupt:
         console.print("stopped; --resume goes on")
-    show(campaigns, results, portion, Console())
+    show(campaigns, results, portion, Console(width=None if sys.stdout.isatty() else WIDTH))
     return int(any(result.error for campaign in campaigns for result in results.of(campaign.id)))
 
 

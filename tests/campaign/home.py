@@ -17,6 +17,7 @@ from bus.topics import NODES
 from cli.link import READS, Link
 from cli.refusal import Refusal
 from cli.speech import Outcome, TurnWatch
+from procs.discord_voice.core.pacing import PaceMeter
 from procs.guardian.backends.base import SupervisorGone
 from procs.guardian.backends.supervisor_rpc import ProgramInfo, SupervisorRpc
 from tests.e2e.stack import Stack
@@ -29,6 +30,9 @@ PATIENCE_S = 60.0
 
 WORD_S = 2.0
 """bot_main's word on the end of a turn comes within milliseconds, unless it died."""
+
+PACE_S = 1.2
+"""The sink tells its figures each second."""
 
 SINK = "discord_voice"
 
@@ -251,6 +255,13 @@ class Home:
         file = self.recording(answer)
         await until(lambda: (state := self.playout(answer.session)) and state.recording == file.name)
         return file
+
+    async def pace(self) -> dict[str, float]:
+        """How evenly the sink has played since it started; waits until its figures are up to date."""
+        await asyncio.sleep(PACE_S)
+        health = self.health(SINK)
+        assert health, f"{SINK} can't be heard"
+        return {name: float(health.facts[name]) for name in PaceMeter().facts()}
 
     @property
     def settings_file(self) -> Path:

@@ -20,6 +20,8 @@ class Result:
     error: str = ""
     """What was wrong, empty if nothing."""
     figures: Figures = field(default_factory=dict)
+    minutes: float = 0.0
+    """Length of a run that is measured in time."""
 
 
 class Results:

@@ -42,7 +42,9 @@ class Portion:
 
     def minutes_of(self, campaign: Campaign) -> float:
         """Length of a campaign that is measured in time, 0 for the others."""
-        return campaign.minutes * self.share if self.minutes is None else self.minutes
+        if self.minutes is None or not campaign.minutes:
+            return campaign.minutes * self.share
+        return self.minutes
 
 
 class Runner:
@@ -63,13 +65,14 @@ class Runner:
 
     def left(self, campaign: Campaign) -> list[int]:
         """Runs that have no result yet."""
-        done = {result.run for result in self._results.of(campaign.id)}
+        minutes = self._portion.minutes_of(campaign)
+        done = {result.run for result in self._results.of(campaign.id) if result.minutes >= minutes}
         return [run for run in range(self._portion.runs_of(campaign)) if run not in done]
 
     async def play(self, campaign: Campaign, index: int) -> Result:
         """Play one run; a stack that it leaves behind failing is not used again."""
         seed = seed_of(self._results.seed, campaign.id, index)
-        minutes = self._portion.minutes_of(campaign) if campaign.minutes else 0.0
+        minutes = self._portion.minutes_of(campaign)
         run = Run(campaign.id, index, seed, self._world, minutes)
         began_s = time.monotonic()
         error = await _error_of(campaign, run)
@@ -79,7 +82,7 @@ class Runner:
         if error:
             kept = await self._world.keep(f"{campaign.id}-{index}", self._results.file.with_suffix(""))
             error = "\n".join((error, *(f"kept: {folder}" for folder in kept)))
-        result = Result(campaign.id, index, seed, took_s, error, run.figures)
+        result = Result(campaign.id, index, seed, took_s, error, run.figures, minutes)
         self._results.add(result)
         self._tell(result)
         return result

@@ -37,7 +37,8 @@ def verdict(campaign: Campaign, results: list[Result]) -> str:
         return FAILED
     if exceeded(campaign.limits, figures_of(results)):
         return SLOW
-    return PASSED if len(results) >= campaign.runs else PART
+    is_whole = len(results) >= campaign.runs and all(r.minutes >= campaign.minutes for r in results)
+    return PASSED if is_whole else PART
 
 
 def summary(campaigns: list[Campaign], results: Results, portion: Portion) -> Group:
@@ -57,11 +58,24 @@ def _campaigns(campaigns: list[Campaign], results: Results, portion: Portion) ->
         if not done:
             continue
         n_failed = sum(bool(result.error) for result in done)
-        n_runs = f"{len(done)} of {max(len(done), portion.runs_of(campaign))}"
         word = verdict(campaign, done)
         figures, shown = _figures(campaign, figures_of(done)), f"[{STYLES[word]}]{word}"
-        table.add_row(campaign.id, campaign.name, campaign.full, n_runs, str(n_failed), figures, shown)
+        table.add_row(
+            campaign.id,
+            campaign.name,
+            campaign.full,
+            _played(campaign, done, portion),
+            str(n_failed),
+            figures,
+            shown,
+        )
     return table
+
+
+def _played(campaign: Campaign, done: list[Result], portion: Portion) -> str:
+    if campaign.minutes:
+        return f"{done[-1].minutes:g} min"
+    return f"{len(done)} of {max(len(done), portion.runs_of(campaign))}"
 
 
 def _figures(campaign: Campaign, figures: Figures) -> str:

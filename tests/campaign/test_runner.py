@@ -174,6 +174,17 @@ def test_what_is_measured_in_time_has_one_run_and_a_share_of_its_time():
     assert Portion(minutes=3).minutes_of(soak) == 3
 
 
+def test_a_short_soak_is_a_part_and_a_longer_one_is_played_when_asked_for(tmp_path):
+    played = []
+    soak = campaign(lambda run: played.append(run.minutes), runs=1, minutes=60)
+    results = play_all(tmp_path, soak, Portion(minutes=1))
+    assert verdict(soak, results.of("T1")) == "passed so far"
+    results = play_all(tmp_path, soak, Portion(minutes=1))
+    results = play_all(tmp_path, soak)
+    assert played == [1, 60]
+    assert verdict(soak, results.of("T1")) == "passed"
+
+
 # --- figures ---------------------------------------------------------------------------------------------
 
 

@@ -90,6 +90,7 @@ def _memory(home: Home) -> dict[int, int]:
 
 async def s5_raw_bytes(run: Run) -> None:
     """Five hundred connections with raw bytes, half handshakes or nothing, a third of them left open."""
+    await run.world.end(Kind.SOPRANO)  # a sink tells the longest gap of its life
     home = await run.world.home(Kind.SOPRANO)
     await home.session()
     ports, before = _listeners(home), _memory(home)
@@ -111,6 +112,7 @@ async def s5_raw_bytes(run: Run) -> None:
     assert max(growth.values()) < GROWTH_BYTES, f"a process grew by {max(growth.values()) / 1e6:.1f} MB"
     assert home.is_well(), home.states()
     await _speaks_exactly(home, "and she goes on.")
+    run.note("gap worst, ms", (await home.pace())["gap_max_ms"])
 
 
 # --- S6 -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,12 @@ from tests.doubles.tone_voice import ToneVoice
 
 Sound = NDArray[np.float32]
 
-TEXT = "the first sentence is here. the second one comes behind it. and this is the third."
+SENTENCES = ("the first sentence is here.", "the second one comes behind it.", "and this is the third.")
+TEXT = " ".join(SENTENCES)
 STALL_S = 2.0
+
+TORN_SLIPS = 6
+"""A tone that is torn by two holes, or by the end, is faded there; each fade reads as up to three slips."""
 RATES_HZ = (8_000, 16_000, 22_050, 24_000, 32_000, 44_100)
 
 
@@ -30,6 +35,8 @@ class Fault:
     """How the turn may end; empty = spoken."""
     exact: bool = True
     """Whether the sound can be read back: else it is only measured."""
+    tears: bool = False
+    """Whether sound comes too late in the middle of a tone, so that the sink fades out and in."""
 
 
 def _spoiled(share: float, value: float) -> Callable[[Sound], Sound]:
@@ -87,8 +94,8 @@ MENDED = ("", *FAILS)
 """What has not sounded yet is asked for once more."""
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("rvc: stall of 2 s", Kind.RVC, _rvc(rvc.Fault.STALL), ("",)),
-    Fault("soprano: stall of 2 s", Kind.SOPRANO, _soprano(soprano.Fault.STALL), ("",)),
+    Fault("rvc: stall of 2 s", Kind.RVC, _rvc(rvc.Fault.STALL), ("",), tears=True),
+    Fault("soprano: stall of 2 s", Kind.SOPRANO, _soprano(soprano.Fault.STALL), ("",), tears=True),
     Fault("rvc: no samples", Kind.RVC, _rvc(rvc.Fault.MUTE), MENDED),
     Fault("soprano: no samples", Kind.SOPRANO, _soprano(soprano.Fault.MUTE), MENDED),
     Fault("soprano: silent in the middle", Kind.SOPRANO, _soprano(soprano.Fault.MUTE_MIDWAY), FAILS),
@@ -124,7 +131,20 @@ async def f15_faults(run: Run) -> None:
     if before and after and whole and "stall" not in fault.name:
         run.note("frames nulled", after.nulled - before.nulled)
     if fault.exact:
-        fits = read.text == letters(TEXT) if whole else letters(TEXT).startswith(read.text)
+        fits = read.text == letters(TEXT) if whole else _in_order(read.text)
         assert fits, f"{fault.name}: heard {read.text!r} ({said.code!r})"
-        assert read.n_slips <= (0 if whole else 1), f"{fault.name}: {read.n_slips} slips"
+        n_slips = TORN_SLIPS if fault.tears or not whole else 0
+        assert read.n_slips <= n_slips, f"{fault.name}: {read.n_slips} slips"
     await home.speaks_again("once more.", patience_s=20)
+
+
+def _in_order(heard_text: str) -> bool:
+    """Whether what was heard are sentences, or their beginnings, in order and once at most.
+
+    An RVC server does not name what it speaks, so that a sentence it leaves out is missed in the end only.
+    """
+    rest = heard_text
+    for sentence in map(letters, SENTENCES):
+        n_same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(rest, sentence, strict=False)))
+        rest = rest[n_same:]
+    return not rest
