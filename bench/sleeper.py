@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from procs.discord_voice.core.pacing import FrameClock, PaceMeter
+from procs.sink.core.pacing import FrameClock, PaceMeter
 
 
 def main(seconds: float) -> None:

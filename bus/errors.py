@@ -199,6 +199,75 @@ CODES: dict[str, Code] = {
         "The place where Miku speaks was lost.",
         "Let her join again; the log of the sink has the reason.",
     ),
+    # Discord
+    "discord_token_missing": Code(
+        "There is no Discord bot token.",
+        "Set MIKU_DISCORD__TOKEN, or discord.token in a miku.toml of mode 0600; docs/discord.md shows how.",
+    ),
+    "discord_token_invalid": Code(
+        "Discord does not accept the bot token.",
+        "Make a new one in the developer portal (Bot, Reset Token) and set discord.token.",
+    ),
+    "discord_intent_missing": Code(
+        "Discord does not grant the intent to read messages, so she answers to slash, mention and DM only.",
+        "Switch on the Message Content Intent in the developer portal (Bot), then restart Miku.",
+    ),
+    "discord_unreachable": Code(
+        "Discord can't be reached.",
+        "Check the network; it is tried again by itself. discord.api_base must be empty without a proxy.",
+    ),
+    "discord_forbidden": Code(
+        "Discord does not allow her to do that here.",
+        "Give her role the missing permission in this channel; docs/discord.md lists them.",
+    ),
+    "voice_not_in_channel": Code(
+        "You must be in a voice channel!",
+        "Go into one, or name it: `!miku join #channel`.",
+    ),
+    "voice_no_permission": Code(
+        "She may not connect to or speak in that voice channel.",
+        "Give her role View Channel, Connect and Speak there.",
+    ),
+    "voice_channel_full": Code(
+        "Voice channel is full!",
+        "Raise its user limit, make room, or give her role Move Members.",
+    ),
+    "voice_stage": Code(
+        "That is a stage channel, where she could not be heard without an invitation to speak.",
+        "Take an ordinary voice channel.",
+    ),
+    "voice_refused": Code(
+        "Discord did not let her into the voice channel, and gave no reason.",
+        "Check the channel's permissions and limit, then try again.",
+    ),
+    "voice_kicked": Code(
+        "She was disconnected from the voice channel by somebody.",
+        "Let her join again: `!miku join`.",
+    ),
+    "voice_channel_gone": Code(
+        "The voice channel was deleted.",
+        "Let her join another one.",
+    ),
+    "voice_guild_gone": Code(
+        "The server is unavailable at the moment, or she was removed from it.",
+        "Wait until Discord has it back, then let her join again.",
+    ),
+    "voice_lost": Code(
+        "The voice connection was lost and could not be restored.",
+        "Let her join again; the log of discord_voice has the close code.",
+    ),
+    "voice_rate_limited": Code(
+        "Discord limits how often she may join.",
+        "Wait half a minute, then let her join again.",
+    ),
+    "voice_dave_missing": Code(
+        "Discord demands end-to-end encryption, and the library for it is missing.",
+        "Run `make run` once more: it installs what is missing (davey).",
+    ),
+    "voice_udp_blocked": Code(
+        "No audio is leaving: UDP to Discord's voice servers is blocked.",
+        "Allow outgoing UDP (ports 50000 to 65535) in the firewall.",
+    ),
     "disk_full": Code(
         "The disk is full, so sound can't be written.",
         "Free some space, or set state_dir to another disk.",

@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import zmq
+import zmq.utils.z85
 
 from bus.errors import BadSettings
 from bus.topics import NODES, PEOPLE, TOPICS, Pattern
@@ -44,7 +45,8 @@ class KeyRing:
             if file.stat().st_mode & 0o077:
                 raise BadSettings(f"others may read {file}: chmod 600 {file}")
             pairs = json.loads(file.read_text())
-            return cls({r: (pairs[r][0].encode(), pairs[r][1].encode()) for r in ROLES})
+            known = {r: (pair[0].encode(), pair[1].encode()) for r, pair in pairs.items()}
+            return cls({r: known.get(r) or _derived(r, known["bot_main"][1]) for r in ROLES})
         except OSError as error:
             raise BadSettings(f"{file}: {error.strerror}. Correct state_dir or its permissions.") from None
         except (ValueError, KeyError, IndexError, TypeError, AttributeError):
@@ -78,6 +80,13 @@ def admitted(domain: str) -> frozenset[str]:
     if row is None:
         return frozenset(ROLES)
     return frozenset(row.writers if row.pattern is Pattern.REQUEST else row.readers)
+
+
+def _derived(role: str, secret: bytes) -> tuple[bytes, bytes]:
+    """The pair of a role that came after the file was made: every process derives the same one."""
+    digest = hashlib.blake2b(b"role:" + role.encode(), key=secret, digest_size=32).digest()
+    own: bytes = zmq.utils.z85.encode(digest)
+    return zmq.curve_public(own), own
 
 
 def _create(file: Path) -> None:

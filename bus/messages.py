@@ -13,7 +13,7 @@ from bus.errors import BadMessage
 
 
 class Phase(StrEnum):
-    """Where a session is; the machine is in `procs/discord_voice/core/session.py`."""
+    """Where a session is; the machine is in `procs/sink/core/session.py`."""
 
     IDLE = "idle"
     STARTING = "starting"
@@ -77,6 +77,65 @@ class SessionState:
     """Where she really is; differs from the intent after a move."""
     prompt_channel_id: int = 0
     """As in the intent."""
+    link_revision: int = 0
+    """Which credentials the sink needs: grows when those of `VoiceLink` are dead."""
+
+
+@dataclass(frozen=True)
+class VoiceLink:
+    """The newest credentials for a Discord voice connection: one per session, by `bot_main`. Secret.
+
+    Discord sends them to the one gateway session of the bot, as VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE.
+    """
+
+    link_revision: int
+    """`SessionState.link_revision` that they answer: smaller ones are dead."""
+    user_id: int
+    """The bot's user."""
+    guild_id: int
+    """Discord guild."""
+    channel_id: int
+    """Voice channel she is in now, as Discord says; 0 = in none: `code` says why."""
+    voice_session_id: str = ""
+    """From the voice state; empty = not come yet."""
+    endpoint: str = ""
+    """Host and port of the voice server; empty = none for now, another one will be named."""
+    token: str = ""
+    """For the voice server alone."""
+    code: str = ""
+    """Error code once she was put out, else empty."""
+
+
+@dataclass(frozen=True)
+class FeatureState:
+    """One feature of the bot."""
+
+    name: str
+    """Row of the gate's table."""
+    is_open: bool
+    """Whether it may work now."""
+    action: str
+    """What becomes of it during a session: `blocked`, `silent`, `paused` or `queued`."""
+    code: str = ""
+    """Error code while a service of it is missing, else empty."""
+
+
+@dataclass(frozen=True)
+class HouseState:
+    """What the bot does besides speaking, for people: by `bot_main`."""
+
+    mood: str = ""
+    """Her mood outside servers."""
+    persona: str = ""
+    """`miku` or `evil`."""
+    queued: int = 0
+    """Text messages that wait for the end of the session."""
+    oldest_queued_ms: int = 0
+    """Wall ms at which the oldest of them was written; 0 for none."""
+    features: tuple[FeatureState, ...] = ()
+    """In the table's order."""
+    gpu: dict[str, str] = field(default_factory=dict)
+    """Card or route → what it does now, for `voice-status`."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +306,8 @@ class Request:
     """Where to play, for a join."""
     user: str = ""
     """Name shown to the model; at most 64 characters."""
+    own: bool = False
+    """Join: whether a session of one's own is wanted, even if the sink holds another one."""
 
     def __post_init__(self) -> None:
         if len(self.text) > 4000 or len(self.user) > 64 or not 1 <= len(self.id) <= 64:

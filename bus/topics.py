@@ -12,6 +12,7 @@ from bus.errors import UnknownTopic
 from bus.messages import (
     AudioFrame,
     Health,
+    HouseState,
     Intent,
     PlayoutState,
     Prompt,
@@ -23,9 +24,10 @@ from bus.messages import (
     Token,
     TurnEvent,
     TurnState,
+    VoiceLink,
 )
 
-SINKS = ("discord_voice",)
+SINKS = ("discord_voice", "web_gateway")
 """Nodes that hold sessions and play sound."""
 
 NODES = (
@@ -36,6 +38,7 @@ NODES = (
     "llm_server",
     "tts_server",
     "guardian",
+    "web_gateway",
 )
 """Nodes with a publisher, in port order. New ones go to the end: a port is part of the protocol."""
 
@@ -82,6 +85,8 @@ class Topic:
     """STATE: sent again this often."""
     lease_ms: int = LEASE_MS
     """STATE: lost when not renewed for this long; 0 = never."""
+    secret: bool = False
+    """Never shown, logged or recorded, whoever asks."""
 
     @property
     def body_limit_bytes(self) -> int:
@@ -92,25 +97,30 @@ class Topic:
 def _topics() -> list[Topic]:
     state, event, flow = Pattern.STATE, Pattern.EVENT, Pattern.FLOW
     everyone = (*NODES, *PEOPLE)
+    fronts = ("web_gateway", *PEOPLE)
     rows = [
         Topic("control.intent", state, ("bot_main",), everyone, Intent, "Where Miku should be.", lease_ms=0),
         Topic("control.turn", state, ("bot_main",), everyone, TurnState, "Which turns are alive."),
-        Topic("report.reply", state, ("llm_streamer",), ("bot_main", *PEOPLE), ReplyState,
+        Topic("control.voice_link", state, ("bot_main",), ("discord_voice",), VoiceLink,
+              "Credentials of the voice connection, handed on from the gateway.", secret=True),
+        Topic("report.house", state, ("bot_main",), fronts, HouseState,
+              "What the bot does besides speaking."),
+        Topic("report.reply", state, ("llm_streamer",), ("bot_main", *fronts), ReplyState,
               "The text of the newest reply so far."),
-        Topic("report.spoken", state, ("tts_bridge",), ("bot_main", *PEOPLE), SpokenState,
+        Topic("report.spoken", state, ("tts_bridge",), ("bot_main", *fronts), SpokenState,
               "Which words of the newest reply sound when."),
-        Topic("report.request", event, ("bot_main",), ("cli",), RequestAnswer, "What became of a request."),
+        Topic("report.request", event, ("bot_main",), ("cli", "web_gateway"), RequestAnswer, "What became of a request."),
         Topic("flow.prompt", flow, ("bot_main",), ("llm_streamer",), Prompt,
               "Prompts for the model.", limit=8),
         Topic("flow.token", flow, ("llm_streamer",), ("tts_bridge",), Token,
               "The reply as the model streams it.", limit=1024),
-        Topic("flow.request", Pattern.REQUEST, ("cli",), ("bot_main",), Request,
+        Topic("flow.request", Pattern.REQUEST, ("cli", "web_gateway"), ("bot_main",), Request,
               "What people ask from outside Discord.", limit=8),
     ]  # fmt: skip
     for sink in SINKS:
         rows += [
             Topic(f"control.session.{sink}", state, (sink,), everyone, SessionState, "Where Miku is."),
-            Topic(f"report.playout.{sink}", state, (sink,), ("tts_bridge", "bot_main", *PEOPLE),
+            Topic(f"report.playout.{sink}", state, (sink,), ("tts_bridge", "bot_main", *fronts),
                   PlayoutState, "What was heard; each 100 ms while playing."),
             Topic(f"flow.audio.{sink}", flow, ("tts_bridge",), (sink,), AudioFrame,
                   "The sound of the reply in frames of 20 ms.", limit=250),
@@ -157,3 +167,5 @@ LLM_SERVER_PORT_OFFSET = 30
 """The embedded llama.cpp server's HTTP port is base + this."""
 TTS_SERVER_PORT_OFFSET = 31
 """The embedded voice's Soprano link port is base + this."""
+WEB_PORT_OFFSET = 32
+"""The browser's HTTP port is base + this, unless `web.port` says otherwise."""

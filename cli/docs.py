@@ -17,7 +17,7 @@ import bus.header
 import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
 from cli import settings_table
-from procs.discord_voice.core import session as session_machine
+from procs.sink.core import session as session_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOL = ROOT / "bus" / "PROTOCOL.md"

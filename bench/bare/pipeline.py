@@ -16,7 +16,7 @@ from bench.figures import Pace, pace_of
 from bench.machine import Cost, cost
 from bench.pipeline import FRAME_NS, Heard
 from bench.stubs import Stubs
-from procs.discord_voice.core.pacing import PaceMeter
+from procs.sink.core.pacing import PaceMeter
 from tests.ports import free_base_port
 
 STAGES = ("bot", "llm", "voice", "sink")

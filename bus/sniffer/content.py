@@ -15,7 +15,9 @@ from typing import Any
 
 from bus.messages import (
     ChatMessage,
+    FeatureState,
     Health,
+    HouseState,
     Intent,
     PlayoutState,
     ReplyState,
@@ -30,6 +32,8 @@ from bus.topics import TOPICS
 NAMES: dict[type, frozenset[str]] = {
     Intent: frozenset({"sink", "requested_by"}),
     SessionState: frozenset({"sink", "refusal", "reason"}),
+    FeatureState: frozenset({"name", "action", "code"}),
+    HouseState: frozenset({"mood", "persona", "gpu"}),
     PlayoutState: frozenset({"recording"}),
     ReplyState: frozenset({"finish_reason"}),
     Health: frozenset({"applied", "code", "detail", "facts"}),

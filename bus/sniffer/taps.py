@@ -20,7 +20,7 @@ from bus.header import Header
 from bus.keys import KeyRing
 from bus.settings import BusSettings
 from bus.sockets import Transport, tap
-from bus.topics import AUDIO_LIMIT_BYTES
+from bus.topics import AUDIO_LIMIT_BYTES, TOPICS
 from bus.wire import HEADER_LIMIT_BYTES, PARTS
 
 QUEUE_LIMIT = 10_000
@@ -28,6 +28,10 @@ QUEUE_LIMIT = 10_000
 
 BATCH = 256
 """Messages looked at in one go: a few milliseconds, in which the socket's own buffer holds the rest."""
+
+
+EMPTY = b"\x80"
+"""A map without fields: all that anybody sees of a secret topic."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,9 @@ def tapped(parts: list[bytes], mono_ns: int, wall_ns: int) -> Tapped:
         raise DecodeError(f"{len(parts)} parts, not {PARTS}")
     header = codec.decode(parts[1], Header, HEADER_LIMIT_BYTES)
     topic = parts[0].decode("ascii", "replace")
-    return Tapped(topic, header, parts[2], sum(map(len, parts)), mono_ns, wall_ns)
+    row = TOPICS.get(topic)
+    body = EMPTY if row and row.secret else parts[2]
+    return Tapped(topic, header, body, sum(map(len, parts)), mono_ns, wall_ns)
 
 
 class Taps:

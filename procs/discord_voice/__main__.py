@@ -5,11 +5,11 @@ from collections.abc import Callable
 from bus import Bus, run
 from bus.audio import frames_of_ms
 from procs.discord_voice.app import VoiceNode
-from procs.discord_voice.backends.base import VoiceBackend
-from procs.discord_voice.backends.pacer import Pacer
 from procs.discord_voice.backends.wav_file import WavFile
 from procs.discord_voice.config import Config
-from procs.discord_voice.core.session import Rules
+from procs.sink.backends.base import VoiceBackend
+from procs.sink.backends.pacer import Pacer
+from procs.sink.core.session import Rules
 
 
 def wav_file(bus: Bus, config: Config) -> VoiceBackend:

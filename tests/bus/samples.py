@@ -4,7 +4,9 @@ from bus.audio import FRAME_BYTES
 from bus.messages import (
     AudioFrame,
     ChatMessage,
+    FeatureState,
     Health,
+    HouseState,
     Intent,
     Mark,
     NodeState,
@@ -21,13 +23,17 @@ from bus.messages import (
     TurnEvent,
     TurnKind,
     TurnState,
+    VoiceLink,
 )
 
 TURN = 1_790_000_000_123
 
 SAMPLES = (
     Intent(True, "discord_voice", TURN, 3, 11, 22, 33, "console"),
-    SessionState("discord_voice", Phase.ACTIVE, TURN, 3, "session_active", "sink_failed", 11, 22, 33),
+    SessionState("discord_voice", Phase.ACTIVE, TURN, 3, "session_active", "sink_failed", 11, 22, 33, 4),
+    VoiceLink(4, 1, 11, 22, "voice-session", "voice.example:443", "voice-token", "voice_kicked"),
+    FeatureState("drawing", True, "blocked", "llm_failed"),
+    HouseState("bubbly", "miku", 3, TURN, (FeatureState("vision", False, "blocked"),), {"nvidia": "voice"}),
     TurnState(TURN, TURN + 1),
     PlayoutState(TURN, 1240, 380, TURN - 1, 2, 62, 3, 1, "a.wav"),
     Mark(120, 4, 9),
@@ -35,7 +41,7 @@ SAMPLES = (
     ReplyState(TURN, "Hello, ミク!", True, "stop"),
     Health(NodeState.DEGRADED, 4711, {"s": TURN}, 12, 3, 4, 5, 6, 7, "tts_unreachable", "port 1", {"a": "b"}),
     TurnEvent(TurnKind.FIRST_AUDIO, 12.5, "tts_failed", "reset"),
-    Request("r-1", RequestKind.PROMPT, "Hi", "discord_voice", "Ann"),
+    Request("r-1", RequestKind.PROMPT, "Hi", "discord_voice", "Ann", True),
     RequestAnswer("r-1", True, "s", TURN, "busy", 2),
     ChatMessage("user", "Hi"),
     Prompt((ChatMessage("system", "Be kind."),), "read this"),

@@ -17,9 +17,9 @@ from bus.topics import NODES
 from cli.link import READS, Link
 from cli.refusal import Refusal
 from cli.speech import Outcome, TurnWatch
-from procs.discord_voice.core.pacing import PaceMeter
 from procs.guardian.backends.base import SupervisorGone
 from procs.guardian.backends.supervisor_rpc import ProgramInfo, SupervisorRpc
+from procs.sink.core.pacing import PaceMeter
 from tests.e2e.stack import Stack
 from tests.waiting import until
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bus.topics import SINKS
+
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,18 +45,30 @@ def rule(path: Path) -> Rule | None:  # noqa: PLR0911 - a table in the form of a
             return Rule(True, frozenset({"mcap", "rich"}), ("bus",))
         case ("bus", *_):
             return Rule(True, frozenset(), ("bus",))
+        case ("procs", "sink", "core", *_):
+            return Rule(False, frozenset({"numpy"}), ("procs.sink.core", *PURE_BUS))
+        case ("procs", "sink", *_):  # what every sink is made of; it names none of them
+            return Rule(True, frozenset(), ("procs.sink", "bus"))
         case ("procs", node, "core", *_):
             return Rule(False, frozenset({"numpy"}), (f"procs.{node}.core", *PURE_BUS))
         case ("procs", node, "backends", *_):
-            own = (f"procs.{node}.core", f"procs.{node}.backends", *PURE_BUS)
+            own = (f"procs.{node}.core", f"procs.{node}.backends", *sink_rooms(node), *PURE_BUS)
             return Rule(True, frozenset(FOREIGN.get(node, ())), own)
         case ("procs", node, "__main__"):
-            return Rule(True, frozenset(), (f"procs.{node}", "bus"))
+            return Rule(True, frozenset(), (f"procs.{node}", *sink_rooms(node), "bus"))
         case ("procs", node, *_):  # app.py and what it is split into: backends by their protocol only
-            shells = [p.stem for p in path.parent.glob("*.py") if p.stem != "__main__"]
-            own = ("core", "backends.base", *shells)
-            return Rule(True, frozenset(), (*(f"procs.{node}.{room}" for room in own), "bus"))
+            home = ROOT / "procs" / node
+            shells = [p.stem for p in home.iterdir() if p.stem not in ("__main__", "core", "backends")]
+            bases = [f"backends.{p.stem}" for p in home.glob("backends/base*.py")]
+            own = ("core", *bases, *shells)
+            rooms = (f"procs.{node}.{room}" for room in own)
+            return Rule(True, frozenset(), (*rooms, *sink_rooms(node), "bus"))
     return None
+
+
+def sink_rooms(node: str) -> tuple[str, ...]:
+    """What all sinks are made of is open to those nodes that are one."""
+    return ("procs.sink",) if node in SINKS else ()
 
 
 FOREIGN = {
@@ -62,8 +76,9 @@ FOREIGN = {
     "llm_server": {"xllamacpp"},
     "tts_bridge": {"aiohttp", "websockets", "zmq", "av", "numpy"},
     "tts_server": {"espeakng_loader", "zmq", "numpy", "soprano", "torch"},
-    "discord_voice": {"numpy"},
-    "bot_main": set(),
+    "discord_voice": {"numpy", "discord", "nacl", "av", "aiohttp"},
+    "web_gateway": {"numpy", "aiohttp", "aiortc", "av", "jwt"},
+    "bot_main": {"discord", "aiohttp", "apscheduler", "PIL"},
     "guardian": {"supervisor"},
 }
 """Which foreign libraries a node's backends adapt."""

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bus.messages import Intent
-from procs.discord_voice.backends.base import Recorded, Source, Trouble, VoiceEvent
-from procs.discord_voice.backends.pacer import Pacer, Stretch
 from procs.discord_voice.backends.recorder import Recorder, Recording
+from procs.sink.backends.base import Recorded, Source, Trouble, VoiceEvent
+from procs.sink.backends.pacer import Pacer, Stretch
 
 
 class WavFile:

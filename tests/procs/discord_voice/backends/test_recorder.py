@@ -3,7 +3,7 @@ import wave
 import pytest
 
 from procs.discord_voice.backends.recorder import LIMIT_FRAMES, Recorder
-from tests.procs.discord_voice.sound import pcm
+from tests.procs.sink.sound import pcm
 
 pytestmark = pytest.mark.unit
 

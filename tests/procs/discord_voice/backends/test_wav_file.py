@@ -10,12 +10,12 @@ import pytest
 
 from bus.audio import FRAME_BYTES, SILENCE
 from bus.messages import Intent
-from procs.discord_voice.backends.base import Recorded, Source, Trouble
-from procs.discord_voice.backends.pacer import Pacer
 from procs.discord_voice.backends.wav_file import WavFile
-from procs.discord_voice.core.fade import join
-from procs.discord_voice.core.playout import Playout
-from tests.procs.discord_voice.sound import frame, pcm
+from procs.sink.backends.base import Recorded, Source, Trouble
+from procs.sink.backends.pacer import Pacer
+from procs.sink.core.fade import join
+from procs.sink.core.playout import Playout
+from tests.procs.sink.sound import frame, pcm
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit

@@ -4,7 +4,7 @@ import wave
 import pytest
 
 from procs.discord_voice.core.wav import HEADER_BYTES, header
-from tests.procs.discord_voice.sound import pcm
+from tests.procs.sink.sound import pcm
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.audio import FRAME_NS
-from procs.discord_voice.core.pacing import REGAINED_AT_MOST_NS, SHORTEST_GAP_NS, FrameClock, PaceMeter
+from procs.sink.core.pacing import REGAINED_AT_MOST_NS, SHORTEST_GAP_NS, FrameClock, PaceMeter
 
 pytestmark = pytest.mark.unit
 

@@ -7,8 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bus.audio import FRAME_NS, SILENCE
 from bus.messages import AudioFrame, TurnKind
-from procs.discord_voice.core.playout import Kind, Playout
-from tests.procs.discord_voice.sound import last_sample, pcm
+from procs.sink.core.playout import Kind, Playout
+from tests.procs.sink.sound import last_sample, pcm
 
 pytestmark = pytest.mark.unit
 

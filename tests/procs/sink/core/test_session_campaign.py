@@ -1,6 +1,6 @@
 import pytest
 
-from tests.procs.discord_voice.core.session_model import Trial
+from tests.procs.sink.core.session_model import Trial
 
 pytestmark = [pytest.mark.unit, pytest.mark.campaign]
 

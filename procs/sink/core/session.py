@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bus.messages import Health, Intent, Phase, SessionState
-from procs.discord_voice.core.peers import MASTER, missing_code, peers_applied, peers_ready
+from procs.sink.core.peers import MASTER, missing_code, peers_applied, peers_ready
 
 PEER_PATIENCE_MS = 3_000
 """A start waits so long for a missing peer: one lease; a process that is only restarting is back by then."""
@@ -118,6 +118,7 @@ class Session:
         self._connected = False
         self._lost_code = ""
         self._voice_channel_id = 0
+        self._link_revision = 0
         self._refusal = self._reason = ""
 
     # --- what the sink says -------------------------------------------------------------------------
@@ -130,6 +131,10 @@ class Session:
     def moved(self, voice_channel_id: int) -> None:
         """Somebody has moved her."""
         self._voice_channel_id = voice_channel_id
+
+    def renew_link(self) -> None:
+        """The credentials that the sink was given are dead; the level asks for newer ones."""
+        self._link_revision += 1
 
     def lost(self, code: str) -> None:
         """The sink could not connect, or is connected no longer."""
@@ -161,6 +166,7 @@ class Session:
             guild_id=answered.guild_id if self._connected else 0,
             voice_channel_id=self._voice_channel_id if self._connected else 0,
             prompt_channel_id=answered.prompt_channel_id,
+            link_revision=self._link_revision,
         )
 
     def is_over(self, now_ms: int) -> bool:

@@ -4,8 +4,8 @@ import pytest
 
 from bus.errors import CODES
 from bus.messages import Health, Intent, NodeState, Phase
-from procs.discord_voice.core.peers import PEERS
-from procs.discord_voice.core.session import (
+from procs.sink.core.peers import PEERS
+from procs.sink.core.session import (
     ANSWER_MS,
     MASTER_PATIENCE_MS,
     PEER_PATIENCE_MS,

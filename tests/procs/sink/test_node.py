@@ -8,10 +8,10 @@ from bus.errors import BackendError
 from bus.messages import Health, Intent, NodeState, Phase, TurnKind, TurnState
 from bus.testing import MemoryNode
 from procs.discord_voice.app import VoiceNode
-from procs.discord_voice.backends.base import Lost, Moved, Recorded, Trouble
-from procs.discord_voice.core.peers import PEERS
-from procs.discord_voice.core.session import Rules
-from tests.procs.discord_voice.sound import end, frame, last_sample
+from procs.sink.backends.base import Lost, Moved, Recorded, Trouble
+from procs.sink.core.peers import PEERS
+from procs.sink.core.session import Rules
+from tests.procs.sink.sound import end, frame, last_sample
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.audio import FRAME_BYTES, FRAME_SAMPLES, SILENCE
-from procs.discord_voice.core.fade import CLICK, FADE_SAMPLES, join
-from tests.procs.discord_voice.sound import pcm
+from procs.sink.core.fade import CLICK, FADE_SAMPLES, join
+from tests.procs.sink.sound import pcm
 
 pytestmark = pytest.mark.unit
 

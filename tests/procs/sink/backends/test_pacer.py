@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from procs.discord_voice.backends.pacer import Pacer
+from procs.sink.backends.pacer import Pacer
 
 pytestmark = pytest.mark.unit
 

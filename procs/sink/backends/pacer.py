@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from procs.discord_voice.core.pacing import FrameClock
+from procs.sink.core.pacing import FrameClock
 
 SWITCH_INTERVAL_S = 0.001
 """How long another thread may keep the interpreter from one whose frame is due. Python's own 5 ms are a

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, field
 
 from bus.messages import Health, Intent, NodeState, Phase
-from procs.discord_voice.core.session import TRANSITIONS, Rules, Session, World
+from procs.sink.core.session import TRANSITIONS, Rules, Session, World
 
 ID = "s"
 PEERS = ("bot_main", "llm_streamer", "tts_bridge")

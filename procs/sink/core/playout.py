@@ -15,8 +15,8 @@ from enum import Enum
 
 from bus.audio import FRAME_MS, SILENCE
 from bus.messages import AudioFrame, PlayoutState, TurnKind
-from procs.discord_voice.core.fade import join
-from procs.discord_voice.core.pacing import PaceMeter
+from procs.sink.core.fade import join
+from procs.sink.core.pacing import PaceMeter
 
 LIMIT = 250
 """Frames and turns that may wait: 5 s, a second above the window of `tts_bridge`; only a fault gets here."""

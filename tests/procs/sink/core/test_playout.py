@@ -2,9 +2,9 @@ import pytest
 
 from bus.audio import FRAME_MS, FRAME_NS, SILENCE
 from bus.messages import AudioFrame, TurnKind
-from procs.discord_voice.core.fade import join
-from procs.discord_voice.core.playout import LIMIT, PAUSE_AFTER_FRAMES, Kind, Played, Playout
-from tests.procs.discord_voice.sound import end, frame, last_sample, pcm
+from procs.sink.core.fade import join
+from procs.sink.core.playout import LIMIT, PAUSE_AFTER_FRAMES, Kind, Played, Playout
+from tests.procs.sink.sound import end, frame, last_sample, pcm
 
 pytestmark = pytest.mark.unit
 

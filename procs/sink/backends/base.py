@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bus.messages import AudioFrame, Intent, PlayoutState
-from procs.discord_voice.core.pacing import PaceMeter
-from procs.discord_voice.core.playout import Kind, Milestone, Playout
+from procs.sink.core.pacing import PaceMeter
+from procs.sink.core.playout import Kind, Milestone, Playout
 
 
 class Source:
@@ -123,7 +123,14 @@ class Trouble:
     detail: str = ""
 
 
-VoiceEvent = Lost | Moved | Recorded | Trouble
+@dataclass(frozen=True)
+class Renew:
+    """The session's credentials are dead: `bot_main` should ask for new ones."""
+
+    session: str
+
+
+VoiceEvent = Lost | Moved | Recorded | Renew | Trouble
 
 
 class VoiceBackend(Protocol):
