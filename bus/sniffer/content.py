@@ -26,6 +26,7 @@ from bus.messages import (
     SessionState,
     Token,
     TurnEvent,
+    VoiceLink,
 )
 from bus.topics import TOPICS
 
@@ -40,6 +41,7 @@ NAMES: dict[type, frozenset[str]] = {
     TurnEvent: frozenset({"code", "detail"}),
     Request: frozenset({"id", "sink"}),
     RequestAnswer: frozenset({"id", "session", "code"}),
+    VoiceLink: frozenset({"code"}),
     ChatMessage: frozenset({"role"}),
     Token: frozenset({"finish_reason"}),
 }

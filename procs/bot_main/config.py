@@ -4,6 +4,17 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bus.settings import BaseSettings, BusSettings, SessionSettings, setting
+from procs.bot_main.feature_settings import (
+    AutonomousSettings,
+    BipolarSettings,
+    DrawingSettings,
+    FigurineSettings,
+    GpuSettings,
+    PictureSettings,
+    ScheduleSettings,
+    TextSettings,
+    VisionSettings,
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,23 @@ class BotSettings:
 
 
 @dataclass(frozen=True)
+class DiscordSettings:
+    """The bot in Discord."""
+
+    SECTION: ClassVar[str] = "discord"
+
+    token: str = setting(
+        "", "Bot token; empty = no Discord. docs/discord.md shows how to make one.", secret=True,
+        aliases=("DISCORD_TOKEN", "DISCORD_BOT_TOKEN"),
+    )  # fmt: skip
+    api_base: str = setting(
+        "", "Address of Discord's REST interface, for a proxy or a Discord of one's own; empty = Discord."
+    )
+    ca_file: str = setting("", "Certificate file to trust besides the system's, for such a server.")
+    prefix: str = setting("!miku", "Word that begins a command in a message.")
+
+
+@dataclass(frozen=True)
 class Config:
     """Sections bot_main reads."""
 
@@ -46,3 +74,13 @@ class Config:
     bus: BusSettings
     session: SessionSettings
     bot: BotSettings
+    discord: DiscordSettings
+    text: TextSettings
+    vision: VisionSettings
+    drawing: DrawingSettings
+    bipolar: BipolarSettings
+    pictures: PictureSettings
+    autonomous: AutonomousSettings
+    schedule: ScheduleSettings
+    figurines: FigurineSettings
+    gpu: GpuSettings

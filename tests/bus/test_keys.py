@@ -52,7 +52,7 @@ def test_a_state_folder_that_is_a_file_is_named(tmp_path):
 
 def test_who_may_connect_follows_the_list_of_topics():
     assert admitted("flow.token") == {"tts_bridge"}
-    assert admitted("flow.request") == {"cli"}
+    assert admitted("flow.request") == {"cli", "web_gateway"}
     assert "sniffer" in admitted("publisher.bot_main")
     assert all(
         "sniffer" not in admitted(f) for f in ("flow.prompt", "flow.token", "flow.audio.discord_voice")

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.unit
 CANARY = "the canary sings at dawn"
 
 CONTENT = {
+    "VoiceLink.voice_session_id",
+    "VoiceLink.endpoint",
+    "VoiceLink.token",
     "ReplyState.text",
     "Request.text",
     "Request.user",

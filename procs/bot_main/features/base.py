@@ -1,0 +1,113 @@
+"""What a feature is, and what it is given.
+
+A file of this folder has `make(kit) -> Feature` and a row in `core/gate.py`; nothing else knows it. A
+feature never asks whether a session runs: the house offers it messages only while its gate is open, and
+whatever it does by itself it does inside `kit.gate.work(name)`.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from bus import Bus
+from procs.bot_main.backends.base_chat import ChatBackend
+from procs.bot_main.backends.base_model import TextModel
+from procs.bot_main.core.chat import Incoming, Invoked, Person
+from procs.bot_main.shelf import Shelf
+
+S = TypeVar("S")
+
+
+class Gate(Protocol):
+    """Whether features may work now; computed from the session levels, never set."""
+
+    def is_open(self, feature: str) -> bool:
+        """Whether the feature may begin something now."""
+        ...
+
+    async def opened(self, feature: str) -> None:
+        """Wait until it may."""
+        ...
+
+    def work(self, feature: str) -> AbstractAsyncContextManager[bool]:
+        """Do a piece of work: `async with kit.gate.work("vision") as allowed: if allowed: ...`.
+
+        False = closed, do nothing. When a session starts, the body is cancelled or finished as the row says;
+        the session waits for it for a bounded time.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command that belongs to a feature, whichever door it came through."""
+
+    command: str
+    """Name in the table of commands."""
+    text: str
+    """Everything after the command's name."""
+    guild_id: int
+    channel_id: int
+    message_id: int
+    """0 for slash and button."""
+    person: Person
+    invoked: Invoked | None = None
+
+
+class Feature(Protocol):
+    """One feature of the text bot."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Work in the background until cancelled; one with nothing to do there just returns."""
+        ...
+
+    def wants(self, message: Incoming) -> bool:
+        """Whether a message asks for this feature. Fast and without effects: it is asked while closed too."""
+        ...
+
+    async def take(self, message: Incoming) -> None:
+        """Do what the message asks. A service that is down costs one clear line, posted by the feature.
+
+        Raises:
+            BackendError: told to who asked, with cause and remedy, by the house.
+        """
+        ...
+
+    async def command(self, call: Call) -> str:
+        """Carry out one of its commands; returns what to answer, empty = it has answered itself.
+
+        Raises:
+            BackendError: as for `take`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Kit:
+    """What every feature is given."""
+
+    bus: Bus
+    """For its log and its clock."""
+    chat: ChatBackend
+    gate: Gate
+    shelf: Shelf
+    """What it must remember."""
+    text: TextModel
+    """Written answers."""
+    services: dict[type, Any]
+    """Service protocol of `backends/base_*.py` → what implements it."""
+    settings: dict[type, Any]
+    """Section class → its values."""
+    name: str = "Miku"
+
+    def service(self, protocol: type[S]) -> S:
+        """A foreign service."""
+        found: S = self.services[protocol]
+        return found
+
+    def section(self, section: type[S]) -> S:
+        """A section of the settings."""
+        found: S = self.settings[section]
+        return found
