@@ -23,6 +23,7 @@ CONTRACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("flow.audio.discord_voice", "control.intent", "report.health."),
         ("control.session.discord_voice", "report.playout.discord_voice"),
     ),
+    "web_gateway": (("control.intent",), ("control.session.web_gateway",)),
     "cli": (("report.request", "report.health.", "control.intent"), ("flow.request",)),
 }
 
@@ -49,8 +50,13 @@ class Network:
         return Transport(name, keys or self.keys, self.settings)
 
     async def start(self, *names: str) -> list[Node]:
-        """Start nodes side by side; each is synchronised when this returns."""
-        return list(await asyncio.gather(*(self._start(name) for name in names)))
+        """Start nodes side by side; each is synchronised when this returns.
+
+        The first start brings the second sink along: every node waits for the word of all that control.
+        """
+        others = () if self._running else ("web_gateway",)
+        started = await asyncio.gather(*(self._start(name) for name in (*names, *others)))
+        return list(started[: len(names)])
 
     async def _start(self, name: str) -> Node:
         transport = self.transport(name).__enter__()

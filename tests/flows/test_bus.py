@@ -69,7 +69,7 @@ async def test_every_node_acknowledges_a_session_and_its_floor(network):
     live_session(sink)
     floor(bot, 1_500)
     health = sink.follow("report.health.")
-    peers = {"bot_main", "llm_streamer", "tts_bridge"}
+    peers = {"bot_main", "llm_streamer", "tts_bridge", "web_gateway"}
     await until(lambda: {src for src, _, h in health.items() if h.applied == {SESSION: 1_500}} == peers)
 
 

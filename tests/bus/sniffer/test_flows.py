@@ -259,6 +259,15 @@ async def test_strangers_hear_nothing(network):
     assert await speech.all_taken()
 
 
+EVENING = {
+    "report.turn.llm_streamer",
+    "control.session.discord_voice",
+    "report.health.bot_main",
+    "report.health.tts_bridge",
+}
+"""Something of every writer whom a test looks for in the recording."""
+
+
 @pytest.fixture
 async def evening(network, tmp_path) -> Path:
     """A recording of a streamer's tokens and a bridge's milestone, with content."""
@@ -270,7 +279,7 @@ async def evening(network, tmp_path) -> Path:
         await speech.push(20, "again")
         speech._streamer.emit("report.turn.llm_streamer", TurnEvent(TurnKind.DONE), SESSION, TURN)
         topics: set[str] = set()
-        while not {"report.turn.llm_streamer", "control.session.discord_voice"} <= topics:
+        while not topics >= EVENING:
             for heard in await taps.take(2):
                 recorder.write(heard)
                 topics.add(heard.topic)
