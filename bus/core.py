@@ -44,6 +44,7 @@ class Receiver:
         self.gaps = Gaps()
         self.decode_errors = 0
         self.dropped_stale = 0
+        self._traffic: dict[str, list[int]] = {}
         self._levels = {r: Followed(clock) for r in self.reads if self._pattern(r) is Pattern.STATE}
         self._events: dict[str, list[Inbox[Received[Any]]]] = {}
         self.inboxes: dict[str, Inbox[tuple[Header, bytes]]] = {}
@@ -74,12 +75,22 @@ class Receiver:
         row = TOPICS.get(name)
         if row is None or header.src not in row.writers:
             raise DecodeError(f"{header.src} does not write {name}")
+        self._count(name, sum(map(len, parts)))
         if header.src in PEOPLE:  # any number of them run at a time, none supersedes another
             return row, header
         if not self.fence.admits(header):
             return None, header
         self.gaps.observe(name, header)
         return row, header
+
+    def _count(self, name: str, n_bytes: int) -> None:
+        counted = self._traffic.setdefault(name, [0, 0])
+        counted[0] += 1
+        counted[1] += n_bytes
+
+    def traffic(self) -> dict[str, tuple[int, int]]:
+        """Topic → messages and bytes that came in since the start."""
+        return {name: (n_messages, n_bytes) for name, (n_messages, n_bytes) in self._traffic.items()}
 
     def observe(self, row: Topic, header: Header, message: Any) -> None:
         """A decoded level or event."""

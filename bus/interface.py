@@ -11,7 +11,8 @@ An app is a class with a contract and three methods; the runtime (`bus/node.py`)
         async def run(self) -> None: ...     # until cancelled
         async def stop(self) -> None: ...    # finish what must be finished, within 4 s
 
-A name in `reads` that ends with a dot follows every topic that begins with it.
+A name in `reads` that ends with a dot follows every topic that begins with it. What a node writes comes back
+to it only where it names that very topic in `reads`.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -165,6 +166,10 @@ class Bus(Protocol):
 
     def sessions(self) -> Iterator[tuple[str, SessionState]]:
         """Every living session."""
+        ...
+
+    def traffic(self) -> dict[str, tuple[int, int]]:
+        """Topic → messages and bytes that came in since the start, those that were dropped included."""
         ...
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:

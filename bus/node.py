@@ -63,6 +63,7 @@ class Node(Receiver):
         super().__init__(name, clock, reads)
         self.log = log
         self.writes = _granted(name, reads, writes)
+        self._echoed = self.writes & set(reads)
         self._transport = transport
         self._stamper = Stamper(name, clock)
         self._own_levels: dict[tuple[str, str], OwnLevel] = {}
@@ -209,8 +210,8 @@ class Node(Receiver):
         """Send it, freshly stamped; a writer lives by its own control levels too, and renews them."""
         level.sent_ns = self.clock.mono_ns()
         self._publish(level.row, level.body, level.session, level.turn)
-        if level.row.name.startswith("control."):
-            self._observe_own(level)
+        if level.row.name.startswith("control.") or level.row.name in self._echoed:
+            self._observe_own(level.row, level.message, level.session, level.turn)
 
     def _publish(self, row: Topic, body: bytes, session: str, turn: int) -> None:
         assert self._publisher is not None
@@ -232,12 +233,11 @@ class Node(Receiver):
         self._own_levels[topic, session] = level
         self._send_level(level)
 
-    def _observe_own(self, level: "OwnLevel") -> None:
+    def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
         now_ns, wall_ns = self.clock.mono_ns(), self.clock.wall_ns()
-        boot = self._stamper.boot
-        header = Header(PROTOCOL, self.name, boot, now_ns, level.session, level.turn, now_ns, wall_ns)
+        header = Header(PROTOCOL, self.name, self._stamper.boot, now_ns, session, turn, now_ns, wall_ns)
         before = self.applied()
-        self.observe(level.row, header, level.message)
+        self.observe(row, header, message)
         if self.applied() != before:
             self._beat()
 
@@ -245,7 +245,10 @@ class Node(Receiver):
         self._own_levels.pop((topic, session), None)
 
     def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
-        self._publish(self._row(topic, message), codec.encode(message), session, turn)
+        row = self._row(topic, message)
+        self._publish(row, codec.encode(message), session, turn)
+        if topic in self._echoed:
+            self._observe_own(row, message, session, turn)
 
     async def push(self, topic: str, message: object, session: str, turn: int) -> None:
         row = self._row(topic, message)

@@ -85,6 +85,7 @@ class MemoryNode(Receiver):
         self._seq += 1
         writer, now_ns = src or row.writers[0], self.clock.mono_ns()
         header = Header(PROTOCOL, writer, boot, self._seq, session, turn, now_ns, self.clock.wall_ns())
+        self._count(name, len(codec.encode(message)))
         if row.pattern in (Pattern.FLOW, Pattern.REQUEST):
             self.inboxes[name].put((header, codec.encode(message)))
         else:
@@ -102,8 +103,8 @@ class MemoryNode(Receiver):
         super().tick()
 
     def _observe_own(self, row: Topic, message: object, session: str, turn: int) -> None:
-        """A writer lives by its own control levels too."""
-        if row.name.startswith("control."):
+        """A writer lives by its own control levels too, and hears what it names in `reads`."""
+        if row.name.startswith("control.") or row.name in self.reads:
             self._seq += 1
             now_ns = self.clock.mono_ns()
             header = Header(PROTOCOL, self.name, 1, self._seq, session, turn, now_ns, self.clock.wall_ns())
@@ -118,8 +119,9 @@ class MemoryNode(Receiver):
         self.states.pop((topic, session), None)
 
     def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
-        self._writable(topic, message)
+        row = self._writable(topic, message)
         self.emitted.append((topic, message, session, turn))
+        self._observe_own(row, message, session, turn)
 
     async def push(self, topic: str, message: object, session: str, turn: int) -> None:
         self._writable(topic, message)
