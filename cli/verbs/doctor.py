@@ -15,7 +15,7 @@ from bus import client
 from bus.errors import BadSettings
 from bus.messages import Health
 from bus.topics import NODES
-from cli.checks import folder, hardware, llm, running, software, voice
+from cli.checks import discord, folder, hardware, llm, running, software, voice
 from cli.checks.base import Check, Finding, Grade, Situation, fail
 from cli.checks.settings import settings as check_settings
 from cli.stack import Stack
@@ -49,6 +49,7 @@ CHECKS: dict[str, Check] = {
     "llm": llm.model_server,
     "llm_first_token": llm.first_token,
     "voice": voice.voice_server,
+    "discord": discord.discord,
     "clock": hardware.clock,
     "gpu": hardware.gpu,
 }

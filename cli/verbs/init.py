@@ -37,6 +37,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--llm-model", metavar="NAME", help="model to ask for")
     parser.add_argument("--voice", choices=VOICES, help="who speaks")
     parser.add_argument("--voice-url", metavar="URL", help="address of an rvc or soprano server")
+    parser.add_argument("--discord-token", metavar="TOKEN", help="the bot's token; empty = no Discord")
     parser.add_argument("--state-dir", metavar="DIR", help="folder for keys, logs and recordings")
 
 
@@ -57,7 +58,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
 
 
 def collect(args: argparse.Namespace, servers: list[Server], ask: Ask) -> Answers:
-    """Up to five questions; those that an argument answers are not asked."""
+    """Up to six questions; those that an argument answers are not asked."""
     answers: Answers = {}
     default_url = servers[0].base_url if servers else ""
     url = _given(args.llm_url, ask, "Language model server (empty = the embedded one)", default_url)
@@ -82,6 +83,9 @@ def collect(args: argparse.Namespace, servers: list[Server], ask: Ask) -> Answer
         answers["tts", f"{voice}_url"] = _given(
             args.voice_url, ask, f"Address of the {voice} server", default
         )
+    answers["discord", "token"] = _given(
+        args.discord_token, ask, "Discord bot token (empty = without Discord; docs/discord.md)", ""
+    )
     answers["", "state_dir"] = _given(args.state_dir, ask, "Folder for keys, logs and recordings", "state")
     return answers
 

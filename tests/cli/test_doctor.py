@@ -22,6 +22,8 @@ from cli.stack import Stack
 from cli.verbs import doctor
 from cli.verbs.doctor import examine
 from cli.view import View
+from tests.discord.director import Director
+from tests.discord.loopback import running as discord_running
 from tests.doubles.llm import End, LlmDouble, Script, refuse, say
 from tests.doubles.rvc import RvcDouble
 from tests.doubles.soprano import SopranoDouble
@@ -135,6 +137,24 @@ async def wrong_server(clinic: Clinic) -> AsyncIterator[None]:
         yield
 
 
+def with_discord(token: str = "", privileged: int | None = None) -> Plant:
+    """A Discord of our own, where the token or a privilege is missing."""
+
+    @asynccontextmanager
+    async def plant(clinic: Clinic) -> AsyncIterator[None]:
+        async with discord_running() as discord:
+            director = Director(discord).furnish()
+            if privileged is not None:
+                director.bots["Miku"].application.privileged_intents = privileged
+            discord.authority.write(clinic.folder / "ca.pem")
+            clinic.set("MIKU_DISCORD__CA_FILE", str(clinic.folder / "ca.pem"))
+            clinic.set("MIKU_DISCORD__API_BASE", discord.api_base)
+            clinic.set("MIKU_DISCORD__TOKEN", token or director.bots["Miku"].token)
+            yield
+
+    return plant
+
+
 def lost_card(clinic: Clinic) -> None:
     tool = clinic.folder / "nvidia-smi"
     tool.write_text("#!/bin/sh\nexit 9\n")
@@ -167,6 +187,13 @@ def much_log(clinic: Clinic) -> None:
 
 def variable(name: str, value: str) -> Plant:
     return static(lambda clinic: clinic.set(name, value))
+
+
+@asynccontextmanager
+async def no_discord(clinic: Clinic) -> AsyncIterator[None]:
+    clinic.set("MIKU_DISCORD__API_BASE", "https://127.0.0.1:9")
+    clinic.set("MIKU_DISCORD__TOKEN", "a.token")
+    yield
 
 
 def file(name: str, content: str | bytes, mode: int = 0o600) -> Plant:
@@ -212,6 +239,9 @@ FAULTS: dict[str, tuple[Plant, str, Grade, str]] = {
     "cold rvc server": (cold_rvc, "voice", WARN, "Wait"),
     "no soprano server": (variable("MIKU_TTS__SOPRANO_URL", "tcp://127.0.0.1:9"), "voice", FAIL, "soprano"),
     "cold soprano server": (cold_soprano, "voice", WARN, "Wait"),
+    "wrong token": (with_discord(token="not.a.token"), "discord", FAIL, "Reset Token"),
+    "no intent": (with_discord(privileged=0), "discord", WARN, "Message Content Intent"),
+    "no discord": (no_discord, "discord", FAIL, "network"),
     "old package": (patched(software, "NEEDED", {"msgpack": (99,)}), "packages", FAIL, "make run"),
     "no opus": (patched(software, "_av_folder", lambda: Path("/nowhere")), "opus", FAIL, "make run"),
     "old python": (patched(software, "OLDEST_PYTHON", (9, 0)), "python", FAIL, "Install"),
@@ -262,6 +292,13 @@ async def test_a_check_that_hangs_does_not_hold_up_the_others(
 
     results = await examine(situation, {"hangs": hangs, "python": software.python})
     assert [result.state for result in results] == [Grade.FAIL, Grade.OK]
+
+
+async def test_discord_is_well_with_its_token_and_its_intent(clinic: Clinic) -> None:
+    async with with_discord()(clinic):
+        _, results = await clinic.examine()
+    assert results["discord"]["state"] == "ok"
+    assert "Miku" in results["discord"]["value"]
 
 
 def situation_with(**health: Health) -> Situation:

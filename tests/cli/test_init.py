@@ -67,7 +67,18 @@ def test_a_server_on_this_machine_is_the_default() -> None:
 
 def test_what_an_argument_says_is_not_asked() -> None:
     person = Person()
-    given = words("--llm-url", "http://x:1", "--llm-model", "m", "--voice", "rvc", "--voice-url", "ws://y:2")
+    given = words(
+        "--llm-url",
+        "http://x:1",
+        "--llm-model",
+        "m",
+        "--voice",
+        "rvc",
+        "--voice-url",
+        "ws://y:2",
+        "--discord-token",
+        "x",
+    )
     answers = collect(given, [OLLAMA], person)
     assert person.asked == ["Folder for keys, logs and recordings"]
     assert answers["tts", "rvc_url"] == "ws://y:2"
@@ -85,6 +96,7 @@ def test_what_is_written_can_be_read_and_says_the_same(tmp_path: Path, answers: 
     collected = collect(words(), [], Person(*answers))
     file = tmp_path / "written.toml"
     file.write_text(render(collected))
+    file.chmod(0o600)
     read({}, file)
     table = tomllib.loads(file.read_text())
     for (section, key), value in collected.items():

@@ -1,0 +1,76 @@
+"""Check of Discord: the token is taken, the intent is granted, logins are left for today.
+
+Source: Discord's documentation of GET /applications/@me (flags) and GET /gateway/bot (session_start_limit).
+"""
+
+import asyncio
+import ssl
+from typing import Any
+
+import aiohttp
+
+from bus.errors import CODES
+from cli.checks.base import Finding, Situation, fail, ok, warn
+from procs.bot_main.config import DiscordSettings
+
+API_BASE = "https://discord.com/api/v10"
+PATIENCE_S = 1.8
+MESSAGE_CONTENT = 1 << 18 | 1 << 19
+"""Flags of an application that may read messages: granted by Discord, or switched on for a small bot."""
+FEW_LOGINS = 50
+"""Discord resets the token of a bot that logs in more than 1,000 times a day."""
+
+
+async def discord(situation: Situation) -> Finding:
+    """Discord takes the token and grants what is needed."""
+    settings = situation.stack.settings.of(DiscordSettings)
+    if not settings.token:
+        return ok("no token: she stays out of Discord (docs/discord.md shows how to make one)")
+    try:
+        async with asyncio.timeout(PATIENCE_S), _session(settings) as session:
+            application = await _get(session, settings, "applications/@me")
+            gateway = await _get(session, settings, "gateway/bot")
+    except _Refused as refused:
+        code = "discord_token_invalid" if refused.status == 401 else "discord_unreachable"
+        return fail(f"HTTP {refused.status}", CODES[code].cause, CODES[code].remedy)
+    except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
+        reason = str(error) or type(error).__name__
+        code = CODES["discord_unreachable"]
+        return fail(reason, code.cause, code.remedy)
+    return _judged(application, gateway)
+
+
+def _judged(application: dict[str, Any], gateway: dict[str, Any]) -> Finding:
+    name = str(application.get("name", "the bot"))
+    left = int(gateway.get("session_start_limit", {}).get("remaining", FEW_LOGINS))
+    value = f"{name}, {left} logins left today"
+    if not int(application.get("flags", 0)) & MESSAGE_CONTENT:
+        code = CODES["discord_intent_missing"]
+        return warn(value, code.cause, code.remedy)
+    if left < FEW_LOGINS:
+        cause = "Few logins are left; past them Discord makes the token invalid."
+        return warn(value, cause, "Leave Miku running; find out why bot_main restarts.")
+    return ok(value)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _session(settings: DiscordSettings) -> aiohttp.ClientSession:
+    context = ssl.create_default_context()
+    if settings.ca_file:
+        context.load_verify_locations(settings.ca_file)
+    headers = {"Authorization": f"Bot {settings.token}"}
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), headers=headers)
+
+
+async def _get(session: aiohttp.ClientSession, settings: DiscordSettings, path: str) -> dict[str, Any]:
+    base = (settings.api_base or API_BASE).rstrip("/")
+    async with session.get(f"{base}/{path}", allow_redirects=False) as answer:
+        if answer.status != 200:
+            raise _Refused(answer.status)
+        found: dict[str, Any] = await answer.json()
+        return found
