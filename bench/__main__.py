@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ("bus", "latency", "barge_in", "pacing", "sessions", "start", "embedded")
+NAMES = ("bus", "latency", "barge_in", "pacing", "sessions", "start", "embedded", "discord")
 """Modules with `options(parser)` and `run(args)`."""
 
 
