@@ -1,0 +1,41 @@
+"""The gateway's HTTP side: one application for all routes, behind one door."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from procs.web_gateway.backends.guard import Guard, add_headers, for_operator, open_to_all, principal
+
+BODY_BYTES = 64 * 1024
+"""Largest body of a request."""
+
+Registrar = Callable[[web.Application], None]
+
+__all__ = ["Registrar", "answer", "for_operator", "make_app", "open_to_all", "principal"]
+
+
+def make_app(guard: Guard, *registrars: Registrar) -> web.Application:
+    """The application; each registrar adds its routes.
+
+    Args:
+        guard: judges every request, whatever route it is for.
+    """
+    app = web.Application(middlewares=[guard.middleware], client_max_size=BODY_BYTES)
+    app.on_response_prepare.append(add_headers)
+    app.router.add_get("/api/me", _me)
+    for register in registrars:
+        register(app)
+    return app
+
+
+def answer(value: Any, status: int = 200) -> web.Response:
+    """A JSON answer that nobody keeps."""
+    return web.json_response(
+        value, status=status, headers={"Cache-Control": "no-store"}, dumps=lambda v: json.dumps(v)
+    )
+
+
+async def _me(request: web.Request) -> web.Response:
+    return answer({"scope": principal(request).scope})
