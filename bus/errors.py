@@ -268,6 +268,60 @@ CODES: dict[str, Code] = {
         "No audio is leaving: UDP to Discord's voice servers is blocked.",
         "Allow outgoing UDP (ports 50000 to 65535) in the firewall.",
     ),
+    # what the text bot can do besides
+    "vision_unavailable": Code(
+        "She can't look at that: the vision model does not answer, or none is set.",
+        "Start it, or correct vision.base_url and vision.model.",
+    ),
+    "attachment_unreachable": Code(
+        "The attachment could not be fetched.",
+        "Send it again; it is fetched from Discord's own servers only (vision.attachment_hosts adds others).",
+    ),
+    "attachment_too_large": Code(
+        "That file is too large or too long to look at.",
+        "Send a picture of up to 25 MiB and 40 megapixels, or a video of up to 25 MiB and one minute.",
+    ),
+    "attachment_unreadable": Code(
+        "That file is no picture or video that can be read, or it is damaged.",
+        "Send it as PNG, JPEG, GIF, WebP, MP4, MOV or WebM.",
+    ),
+    "drawing_unavailable": Code(
+        "She can't draw: the image server does not answer, or none is set.",
+        "Start ComfyUI, or correct drawing.base_url.",
+    ),
+    "drawing_failed": Code(
+        "The image server could not make the picture.",
+        "Try again; if it stays, look at ComfyUI's log and at drawing.workflow_file.",
+    ),
+    "drawing_refused": Code(
+        "The image server does not accept the workflow.",
+        "Correct drawing.workflow_file or drawing.checkpoint; the log of bot_main names the node.",
+    ),
+    "drawing_no_memory": Code(
+        "The image server has run out of graphics memory.",
+        "Try again later, unload other models, or use a smaller workflow.",
+    ),
+    "drawing_timeout": Code(
+        "The picture was not finished in time and was given up.",
+        "Try again later, or raise drawing.time_limit_s.",
+    ),
+    "drawing_busy": Code(
+        "Too many pictures are waiting to be drawn already.",
+        "Ask again when the next one is finished.",
+    ),
+    # the graphics cards
+    "gpu_unreachable": Code(
+        "A model server that should make room on its card does not answer.",
+        "Nothing is loaded there then; if it should run, start it or correct gpu.free_urls.",
+    ),
+    "gpu_not_freed": Code(
+        "A model server did not unload its models, so their graphics memory is not free.",
+        "Look at its log; gpu.free_urls must be llama-swap servers, and gpu.api_key theirs.",
+    ),
+    "gpu_short": Code(
+        "A graphics card has not enough free memory for a session.",
+        'End other programs on it, or lower gpu.needed_mib; gpu.when_short = "warn" lets it start anyway.',
+    ),
     "disk_full": Code(
         "The disk is full, so sound can't be written.",
         "Free some space, or set state_dir to another disk.",

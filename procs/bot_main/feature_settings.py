@@ -28,6 +28,9 @@ class VisionSettings:
 
     base_url: str = setting("", "OpenAI-compatible server with a vision model; empty = she can't see.")
     model: str = setting("vision", "Its model.")
+    attachment_hosts: tuple[str, ...] = setting(
+        (), "Hosts besides Discord's own from which attachments are fetched, `host` or `host:port`."
+    )
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class DrawingSettings:
     workflow_file: str = setting(
         "", "Workflow in ComfyUI's API format, with {prompt} and {seed}; empty = built-in."
     )
+    checkpoint: str = setting("", "Model of the built-in workflow; empty = the first that the server lists.")
+    time_limit_s: float = setting(300.0, "A picture that takes longer is given up.", minimum=5, maximum=3600)
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,21 @@ class BipolarSettings:
 
     SECTION: ClassVar[str] = "bipolar"
 
-    enabled: bool = setting(False, "Whether they may argue.")
+    enabled: bool = setting(
+        False, "Whether they may argue in servers that have not chosen by `bipolar on` or `bipolar off`."
+    )
+    evil_name: str = setting("Evil Miku", "Name of her evil self.")
+    avatar_url: str = setting("", "Her face in an argument, an https address; empty = the webhook's own.")
+    evil_avatar_url: str = setting("", "The face of her evil self.")
+    threshold: int = setting(6, "Points a message needs to start an argument.", minimum=1, maximum=20)
+    rounds: int = setting(3, "Rounds of an argument; each says something in each.", minimum=1, maximum=10)
+    pause_s: float = setting(3.0, "Pause between two of their messages.", minimum=0, maximum=60)
+    cooldown_s: float = setting(
+        600.0, "Between the beginnings of two arguments in a channel.", minimum=0, maximum=86_400
+    )
+    busy_messages: int = setting(
+        3, "An argument ends when people write as many messages meanwhile.", minimum=1, maximum=50
+    )
 
 
 @dataclass(frozen=True)
@@ -95,4 +114,11 @@ class GpuSettings:
 
     free_urls: tuple[str, ...] = setting(
         (), "llama-swap servers whose models are unloaded before she speaks, so that their card has room."
+    )
+    api_key: str = setting("", "Bearer token of these servers, where they want one.", secret=True)
+    needed_mib: tuple[str, ...] = setting(
+        (), 'MiB that must be free on a card before she speaks, like ["amd0=9000", "nvidia0=1500"]; 0 = any.'
+    )
+    when_short: str = setting(
+        "warn", "What becomes of a session that would not fit.", choices=("warn", "refuse")
     )
