@@ -78,7 +78,7 @@ FOREIGN = {
     "tts_server": {"espeakng_loader", "zmq", "numpy", "soprano", "torch"},
     "discord_voice": {"numpy", "discord", "nacl", "av", "aiohttp"},
     "web_gateway": {"numpy", "aiohttp", "aiortc", "av", "jwt"},
-    "bot_main": {"discord", "aiohttp", "apscheduler", "PIL"},
+    "bot_main": {"discord", "aiohttp", "apscheduler", "PIL", "av"},
     "guardian": {"supervisor"},
 }
 """Which foreign libraries a node's backends adapt."""
