@@ -1,4 +1,4 @@
-"""A message in Discord → the first packet of her voice, against the bare library; and how evenly packets come."""
+"""A message in Discord → the first packet of her voice, against the bare library; how evenly packets come."""
 
 import argparse
 import os

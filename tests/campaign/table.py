@@ -6,6 +6,7 @@ from tests.campaign.plays import (
     clocks,
     deaths,
     decoders,
+    discord,
     disks,
     exactness,
     interruptions,
@@ -144,6 +145,23 @@ CAMPAIGNS: tuple[Campaign, ...] = (
         "health turns red, and green by itself; the next text is spoken",
         51, recovery.f36_red_and_green,
         limits=(Limit("back to green, s", 1, 5),),
+    ),
+    Campaign(
+        "D1", "in Discord: join, speak, leave, rejoin at random, with moves and kicks",
+        "no ghost, nothing stuck; the next sentence is heard whole",
+        200, discord.d1_life,
+    ),
+    Campaign(
+        "D2", "each close code and fault of voice and gateway while she speaks",
+        "heard again by herself, or ended with the reason told",
+        20 * len(discord.BREAKS), discord.d2_breaks,
+        limits=(Limit("broken to heard again, s", 0.95, 10),),
+    ),
+    Campaign(
+        "D3", "kill -9 of discord_voice and bot_main in mid-sentence",
+        "back in the channel; with bot_main gone the sentence is finished",
+        100, discord.d3_kills,
+        limits=(Limit("killed to heard again, s", 0.95, 10),),
     ),
     Campaign(
         "U1", "an hour of speech without a pause",

@@ -9,7 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from enum import Enum
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +25,7 @@ from tests.doubles.llm import LlmDouble, say, words
 from tests.doubles.rvc import RvcDouble
 from tests.doubles.soprano import SopranoDouble
 from tests.doubles.tone_voice import ToneVoice
+from tests.e2e.discord_home import DiscordHome, discord_home
 from tests.e2e.stack import Stack
 from tests.ports import _is_free
 
@@ -75,6 +76,8 @@ class World:
         self._servers = AsyncExitStack()
         self._n_stacks = itertools.count()
         self._serving = False
+        self._discord: ExitStack | None = None
+        self._discord_home: DiscordHome
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +91,7 @@ class World:
         """End everything."""
         for kind in list(self._homes):
             await self.end(kind)
+        await self.end_discord()
         await self._servers.aclose()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -141,6 +145,20 @@ class World:
         }
         return {**everywhere, **settings[kind]()}
 
+    async def discord_home(self) -> DiscordHome:
+        """A running stack in a Discord of our own."""
+        if self._discord is None:
+            self._discord = ExitStack()
+            home = discord_home(self.new_folder())
+            self._discord_home = await asyncio.to_thread(self._discord.enter_context, home)
+        return self._discord_home
+
+    async def end_discord(self) -> None:
+        """End it; the next run gets a new one."""
+        if self._discord is not None:
+            running, self._discord = self._discord, None
+            await asyncio.to_thread(running.close)
+
     async def serve(self) -> None:
         """Run the foreign servers."""
         if not self._serving:
@@ -173,6 +191,12 @@ class World:
             shutil.copy(home.stack.up_log, logs)
             kept.append(logs)
             await self.end(kind)
+        if self._discord is not None:
+            logs = folder / f"{name}-discord"
+            state_path = self._discord_home.stack.state_path
+            await asyncio.to_thread(shutil.copytree, state_path / "logs", logs, dirs_exist_ok=True)
+            kept.append(logs)
+            await self.end_discord()
         return kept
 
 

@@ -1,0 +1,185 @@
+"""Miku in Discord as people meet her: join, prompt, hear, leave; every refusal; whatever dies."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.discord.tone_reader import letters
+from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord")]
+
+LONG = "She says this sentence, and then another one follows, and one more after that. " * 3
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscordHome]:
+    with discord_home(tmp_path_factory.mktemp("discord")) as home:
+        yield home
+
+
+@pytest.fixture
+def lounge(home: DiscordHome) -> Iterator[DiscordHome]:
+    """In a session, with Ann listening."""
+    home.joins()
+    yield home
+    home.leaves()
+
+
+def hears(home: DiscordHome, words: str, before: str = "") -> None:
+    """Wait until exactly these words were heard after `before`."""
+    wait_until(lambda: home.words() == before + letters(words), 40)
+
+
+def test_a_prompt_is_heard_whole_and_in_order_and_she_leaves(home):
+    home.joins()
+    assert home.texts()[-1] == "🎤 Joined Lounge! Send messages here to make me speak."
+    before = home.words()
+    prompt = home.says("Sing for us")
+    wait_until(lambda: "🎤" in home.reactions(prompt))
+    hears(home, ANSWER, before)
+    heard = home.heard()
+    assert heard["violations"] == []
+    assert (heard["clear"], heard["unannounced"]) == (0, 0)
+    assert all(one["silences"] == 5 for one in heard["utterances"])
+    assert home.answer("!miku leave") == "👋 Left voice channel!"
+    wait_until(lambda: home.bot.voice() is None)
+    assert home.answer("!miku leave") == "❌ I'm not in a voice channel!"
+
+
+def test_the_voice_reads_out_what_say_is_given(lounge):
+    before = lounge.words()
+    lounge.says("!miku say Read this out please.")
+    hears(lounge, "Read this out please.", before)
+
+
+def test_status_presence_and_stop(lounge):
+    wait_until(lambda: "🎤 In Voice Chat" in str(lounge.bot.presence()))
+    said = lounge.answer("!miku voice-status")
+    assert said.startswith("🎤 **Voice Session Active**\nVoice Channel: Lounge\nPrompt Channel: <#")
+    before = lounge.words()
+    lounge.says(f"!miku say {LONG}")
+    wait_until(lambda: len(lounge.words()) > len(before) + 5)
+    lounge.says("!miku stop")
+    wait_until(lambda: lounge.heard()["utterances"][-1]["is_over"])
+    assert len(lounge.words()) < len(before + letters(LONG))
+
+
+def test_the_same_by_slash(home):
+    home.remote.person("Ann").joins(place="Lounge")
+    asked = home.remote.person("Ann").uses(command="miku join", place="general")
+    wait_until(lambda: home.bot.voice() == "Lounge")
+    wait_until(lambda: any(text.startswith("🎤 Joined Lounge!") for text in home.bot.texts()))
+    assert asked["answered_after_ms"] is None or asked["answered_after_ms"] < 1_000
+    home.remote.person("Ann").uses(command="miku leave", place="general")
+    wait_until(lambda: home.bot.voice() is None)
+
+
+def test_refusals_name_the_cause(home):
+    home.remote.person("Ann").leaves()
+    assert home.answer("!miku join") == "❌ You must be in a voice channel!"
+    home.remote.director.voice_place(name="Full", user_limit=1)
+    home.remote.director.person(name="Bob")
+    home.remote.person("Bob").joins(place="Full")
+    assert home.answer("!miku join #Full").startswith("❌ Voice channel is full!")
+    home.remote.director.stage(name="Stage")
+    assert "stage" in home.answer("!miku join #Stage")
+    home.remote.director.voice_place(name="Closed")
+    home.remote.place("Closed").forbid(who="Miku", permissions=["CONNECT"])
+    assert "Connect" in home.answer("!miku join #Closed")
+    home.joins()
+    refused = home.answer("!miku join #Full")
+    assert refused.startswith("❌ Already in a voice session! Use `!miku leave` first.")
+    home.leaves()
+
+
+def test_twenty_prompts_of_five_people_are_spoken_in_order(tmp_path):
+    with discord_home(tmp_path, MIKU_BOT__MAX_WAITING="30") as home:
+        home.joins()
+        people = ["Ann", "Bob", "Cem", "Dan", "Eve"]
+        for name in people[1:]:
+            home.remote.director.person(name=name)
+        said = [
+            f"number {word}"
+            for word in [
+                "a",
+                "b",
+                "c",
+                "d",
+                "e",
+                "f",
+                "g",
+                "h",
+                "i",
+                "j",
+                "k",
+                "l",
+                "m",
+                "n",
+                "o",
+                "p",
+                "q",
+                "r",
+                "s",
+                "t",
+            ]
+        ]
+        for i, text in enumerate(said):
+            home.says(f"!miku say {text}", who=people[i % 5])
+        expected = letters("".join(said))
+        wait_until(lambda: len(home.words()) >= len(expected), 120)
+        assert home.words() == expected
+
+
+def test_a_kick_is_accepted_and_she_can_be_called_again(home):
+    home.joins()
+    home.bot.is_kicked()
+    wait_until(lambda: not home.session())
+    wait_until(lambda: any("disconnected" in text for text in home.bot.texts()))
+    assert home.bot.voice() is None
+    home.joins()
+    home.leaves()
+
+
+def test_she_follows_when_she_is_moved(lounge):
+    lounge.remote.director.voice_place(name="Attic")
+    lounge.remote.director.person(name="Bob")
+    lounge.remote.person("Bob").joins(place="Attic")
+    lounge.bot.is_moved(place="Attic")
+    wait_until(lambda: lounge.bot.voice() == "Attic" and lounge.bot.is_connected())
+    lounge.says("!miku say Here now.")
+    wait_until(lambda: lounge.words("Attic") == letters("Here now."), 30)
+
+
+def test_a_killed_voice_node_is_back_in_the_channel_and_speaks_the_next_sentence(lounge):
+    before = lounge.words()
+    lounge.says(f"!miku say {LONG}")
+    wait_until(lambda: len(lounge.words()) > len(before) + 5)
+    lounge.stack.kill("discord_voice")
+    lounge.says("!miku say Back again.")
+    wait_until(lambda: lounge.words().endswith(letters("Back again.")), 40)
+
+
+def test_a_killed_bot_finishes_its_sentence_and_takes_commands_again(lounge):
+    before = lounge.words()
+    lounge.says(f"!miku say {LONG}")
+    wait_until(lambda: len(lounge.words()) > len(before) + 5)
+    lounge.stack.kill("bot_main", signal.SIGKILL)
+    hears(lounge, LONG, before)
+    before = lounge.words()
+
+    def answered() -> bool:
+        lounge.says("!miku voice-status")
+        return any("Voice Session Active" in text for text in lounge.texts()[-3:])
+
+    wait_until(answered, 40)
+    lounge.says("!miku say I am well.")
+    hears(lounge, "I am well.", before)
+
+
+def test_no_token_and_no_words_in_any_log(home):
+    logs = home.stack.logs()
+    assert home.token not in logs
+    assert "Sing for us" not in logs
