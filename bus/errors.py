@@ -330,6 +330,18 @@ CODES: dict[str, Code] = {
         "Miku's memory can't be written to the disk; she goes on, but would forget at a restart.",
         "Free some space and correct the permissions of state_dir.",
     ),
+    "pictures_unusable": Code(
+        "The folder of profile pictures, or a picture in it, can't be used.",
+        "Correct pictures.folder; pictures are PNG, JPEG or GIF of at most 8 MiB and 40 million pixels.",
+    ),
+    "feed_unreachable": Code(
+        "The shop's feed can't be read.",
+        "Open figurines.feed_url in a browser; it is tried again by itself.",
+    ),
+    "feed_unusable": Code(
+        "What the shop's address gives is no feed.",
+        "Set figurines.feed_url to an RSS, Atom or JSON feed of at most 2 MiB.",
+    ),
     "bot_unreachable": Code(
         "The process that takes prompts does not answer.",
         "Start Miku (`make run`), or see `miku status`.",

@@ -77,6 +77,9 @@ class PictureSettings:
     SECTION: ClassVar[str] = "pictures"
 
     folder: str = setting("", "Folder of pictures, by mood: `<mood>*.png`; empty = her picture stays.")
+    every_h: float = setting(
+        6.0, "A picture is worn for this long at most; 0 = as long as her mood lasts.", minimum=0, maximum=720
+    )
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,8 @@ class FigurineSettings:
 
     SECTION: ClassVar[str] = "figurines"
 
-    feed_url: str = setting("", "RSS or JSON feed of a shop; empty = nothing is looked at.")
+    feed_url: str = setting("", "RSS, Atom or JSON feed of a shop; empty = nothing is looked at.")
+    poll_every_s: float = setting(1800.0, "It is looked at this often.", minimum=5, maximum=86_400)
 
 
 @dataclass(frozen=True)

@@ -77,8 +77,8 @@ FOREIGN = {
     "tts_bridge": {"aiohttp", "websockets", "zmq", "av", "numpy"},
     "tts_server": {"espeakng_loader", "zmq", "numpy", "soprano", "torch"},
     "discord_voice": {"numpy", "discord", "nacl", "av", "aiohttp"},
-    "web_gateway": {"numpy", "aiohttp", "aiortc", "av", "jwt"},
-    "bot_main": {"discord", "aiohttp", "apscheduler", "PIL", "av"},
+    "web_gateway": {"numpy", "aiohttp", "aiortc", "av", "jwt", "prometheus_client"},
+    "bot_main": {"discord", "aiohttp", "apscheduler", "PIL", "av", "defusedxml", "yarl"},
     "guardian": {"supervisor"},
 }
 """Which foreign libraries a node's backends adapt."""
