@@ -10,6 +10,8 @@ class Heard(Protocol):
     """An event of the bus (`bus.interface.Received`)."""
 
     topic: str
+    header: Any
+    """`bus.header.Header`: who sent it, and when."""
     message: Any
 
     @property

@@ -97,11 +97,11 @@ def _metrics() -> list[Metric]:
         Metric("miku_bus_messages_total", counter, "Messages the gateway took from the bus.", topic),
         Metric("miku_bus_bytes_total", counter, "Their bytes.", topic),
         # browsers
-        Metric("miku_browser_connections", gauge, "Connections to the gateway, by state.", ("state",)),
-        Metric("miku_browser_refused_total", counter, "Connections and calls refused, by reason.",
-               ("reason",)),
-        Metric("miku_watch_readers", gauge, "Readers of the operator's view."),
-        Metric("miku_watch_dropped_total", counter, "Readers dropped because they took nothing for 5 s."),
+        Metric("miku_browser_connections", gauge, "Open connections, by route: `/ws`, `/ws/chat`, `/watch`.",
+               ("route",)),
+        Metric("miku_browser_refused_total", counter, "Requests refused at the door, by HTTP status.",
+               ("status",)),
+        Metric("miku_watch_dropped_total", counter, "Readers of `/watch` dropped for taking nothing."),
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Makes figures of what the bus says. Pure: levels, events and the time come in as arguments."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bus.messages import (
     Health,
@@ -25,7 +25,7 @@ LATENCIES = {
 }
 """Milestone → histogram of the time since the prompt."""
 
-HEALTH_FIGURES = {
+HEALTH_FIGURES: dict[str, Callable[[Health], float]] = {
     "miku_process_uptime_seconds": lambda health: health.uptime_s,
     "miku_process_loop_lag_seconds": lambda health: health.loop_lag_ms / 1000,
     "miku_process_stale_messages_total": lambda health: health.dropped_stale,
@@ -132,7 +132,9 @@ class Tally:
 
     # --- once a second, and whenever somebody asks --------------------------------------------------------
 
-    def processes(self, nodes: Iterable[str], health: Mapping[str, Health], age_s: Mapping[str, float]) -> None:
+    def processes(
+        self, nodes: Iterable[str], health: Mapping[str, Health], age_s: Mapping[str, float]
+    ) -> None:
         """How every process is; one without a level is down."""
         self.figures.clear("miku_process_health_age_seconds")
         for node in nodes:
