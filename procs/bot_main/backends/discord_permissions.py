@@ -1,0 +1,39 @@
+"""What Miku must be allowed in a guild, and what for; the invitation asks for exactly this.
+
+Bits: Discord's "Permissions". The documents' table is made from this one.
+"""
+
+from dataclasses import dataclass
+
+SCOPES = ("bot", "applications.commands")
+"""Of the invitation: the bot itself, and its slash commands."""
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One permission."""
+
+    name: str
+    """As Discord's settings show it."""
+    bit: int
+    reason: str
+    """What she does with it."""
+
+
+PERMISSIONS = (
+    Permission("View Channels", 10, "see the channels she is to read, write and speak in"),
+    Permission("Send Messages", 11, "answer"),
+    Permission("Send Messages in Threads", 38, "answer in threads"),
+    Permission("Embed Links", 14, "show pictures she was asked for"),
+    Permission("Attach Files", 15, "post pictures and long lists as files"),
+    Permission("Add Reactions", 6, "mark a message as heard"),
+    Permission("Read Message History", 16, "reply to messages, and catch up with those written meanwhile"),
+    Permission("Connect", 20, "come into voice channels"),
+    Permission("Speak", 21, "speak there"),
+    Permission("Use Voice Activity", 25, "speak without push-to-talk"),
+    Permission("Request to Speak", 32, "speak on stages"),
+    Permission("Manage Webhooks", 29, "write as Evil Miku: a webhook of her own per channel"),
+    Permission("Change Nickname", 26, "carry another name as Evil Miku"),
+)
+"""Least permissions; never Administrator."""
+BITS = sum(1 << permission.bit for permission in PERMISSIONS)
