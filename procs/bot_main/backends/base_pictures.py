@@ -4,7 +4,7 @@ from typing import Protocol
 
 
 class Pictures(Protocol):
-    """Pictures by name; the name begins with a mood. Both methods raise `BackendError`: `pictures_unusable`."""
+    """Pictures by name, which begins with a mood. Both methods raise `BackendError`: `pictures_unusable`."""
 
     async def names(self) -> tuple[str, ...]:
         """Names of all pictures, as they are now."""

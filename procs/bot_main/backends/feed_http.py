@@ -24,7 +24,7 @@ TIMEOUT_S = 20.0
 REDIRECTS = 3
 VALIDATOR_CHARS = 200
 """Longer validators are not kept: the next request is an ordinary one then."""
-ACCEPT = "application/feed+json, application/rss+xml, application/atom+xml, application/json, text/xml, */*;q=0.1"
+ACCEPT = "application/feed+json, application/rss+xml, application/atom+xml, text/xml, */*;q=0.1"
 
 
 class FeedHttp:

@@ -69,7 +69,8 @@ class ProfilePicture:
         left_ms = wait_ms(self._worn.tried_ms, self._now_ms)
         if not self._worn.wish:
             return "How do I look?"
-        return f"Discord lets me change my picture twice in ten minutes: I'll do it in {-(-left_ms // 60_000)} min."
+        minutes = max(1, -(-left_ms // 60_000))
+        return f"I may change my picture twice in ten minutes: I'll do it in about {minutes} min."
 
     async def look(self) -> bool:
         """Change the picture if it is time; tells whether it was changed."""
