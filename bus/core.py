@@ -112,7 +112,7 @@ class Receiver:
     def tick(self) -> None:
         """Time has passed: leases may have ended."""
         for followed in self._levels.values():
-            followed.wake()
+            followed.tick()
         self.scopes.sweep()
 
     def forget(self) -> None:

@@ -17,16 +17,24 @@ class Followed:
         self._clock = clock
         self._level: Level[Any] = Level()
         self._wakers: set[asyncio.Event] = set()
+        self._ticked_ns = 0
 
     def update(self, header: Header, value: object, lease_ms: int) -> bool:
         """Take a message in and wake the readers; False if it was old."""
-        fresh = self._level.update(header, value, self._clock.mono_ns(), lease_ms)
-        if fresh:
-            self.wake()
+        now_ns = self._clock.mono_ns()
+        before = self._level.get(now_ns, header.session, header.src)
+        fresh = self._level.update(header, value, now_ns, lease_ms)
+        if fresh and before != value:
+            self._wake()
         return fresh
 
-    def wake(self) -> None:
-        """Let readers look for changes: also called as time passes, since leases end by themselves."""
+    def tick(self) -> None:
+        """Time has passed: leases end by themselves."""
+        since_ns, self._ticked_ns = self._ticked_ns, self._clock.mono_ns()
+        if self._level.ended(since_ns, self._ticked_ns):
+            self._wake()
+
+    def _wake(self) -> None:
         for waker in self._wakers:
             waker.set()
 

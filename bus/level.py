@@ -66,6 +66,14 @@ class Level(Generic[M]):
             return None
         return (entry.sent_ns + entry.lease_ns - now_ns) / 1e9
 
+    def ended(self, since_ns: int, now_ns: int) -> bool:
+        """Whether a lease ended from `since_ns` on and before `now_ns`."""
+        return any(
+            entry.lease_ns and since_ns <= entry.sent_ns + entry.lease_ns < now_ns
+            for writers in self._sessions.values()
+            for entry in writers.values()
+        )
+
     def forget(self, now_ns: int) -> None:
         """Drop what was lost a minute ago; the fence remembers its generation, its id never returns."""
         minute_ns = 60_000_000_000

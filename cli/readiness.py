@@ -9,8 +9,8 @@ from bus.errors import CODES
 from bus.messages import Health, NodeState
 from bus.topics import NODES
 
-SETTLED = (NodeState.READY, NodeState.DEGRADED)
-"""States in which a node has done what it could to get ready."""
+FIRST_SECONDS = 2
+"""A node that misses a backend this soon may only have been faster than the node that serves it."""
 
 SLOW_S = 20.0
 """After this a process that is not even loading is named, and the rest goes on."""
@@ -35,7 +35,7 @@ async def until_ready(bus: Bus, is_alive: Callable[[], bool], tell: Callable[[st
     deadline_s = time.monotonic() + SLOW_S
     while is_alive():
         now = healths(bus)
-        waiting = [node for node in NODES if node not in now or now[node].state not in SETTLED]
+        waiting = [node for node in NODES if node not in now or not _is_settled(now[node])]
         if not waiting:
             return []
         loading = [node for node in waiting if node in now and now[node].state is NodeState.LOADING]
@@ -48,6 +48,12 @@ async def until_ready(bus: Bus, is_alive: Callable[[], bool], tell: Callable[[st
         tell(f"starting: {ready} of {len(NODES)} ready, waiting for {first} {detail}".rstrip())
         await asyncio.sleep(LOOK_S)
     return []
+
+
+def _is_settled(health: Health) -> bool:
+    """Whether a node has done what it could to get ready."""
+    is_degraded = health.state is NodeState.DEGRADED and health.uptime_s >= FIRST_SECONDS
+    return health.state is NodeState.READY or is_degraded
 
 
 def changes(before: Healths, now: Healths) -> list[str]:

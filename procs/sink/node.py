@@ -42,6 +42,9 @@ REPORT_PERIOD_S = 0.1
 FACTS_EVERY = 10
 """Reports between two looks at the pacing figures: once a second, as health beats."""
 
+REST_S = 1.0
+"""A node that holds no session looks this often."""
+
 REJOIN_PATIENCE_S = 3.0
 """A reborn node leaves sound in the flow for so long at most: by then a standing intent has been acted on."""
 
@@ -115,6 +118,7 @@ class SinkNode:
         self._counters = Counters()
         self._past_pace = PaceMeter()
         self._joined = asyncio.Event()
+        self._seated = asyncio.Event()
         self._trouble = Trouble()
         self._told_facts: dict[str, str] = {}
 
@@ -214,6 +218,7 @@ class SinkNode:
             if session not in self._seats and is_wanted(intent, self._rules):
                 machine = Session(session, self._rules, now_ms)
                 self._seats[session] = Seat(machine, self._new_source(session))
+                self._seated.set()
         health = {src: value for src, _, value in self._health.items()}
         for seat in list(self._seats.values()):
             rows = seat.session.step(self._world(seat, health), now_ms)
@@ -283,13 +288,22 @@ class SinkNode:
         """Time passes: limits of the machine, positions, figures."""
         n_ticks = 0
         while True:
-            await asyncio.sleep(REPORT_PERIOD_S)
+            await self._rest()
             n_ticks += 1
             self._reconcile()
             for seat in self._seats.values():
                 self._tell_playout(seat)
             if n_ticks % FACTS_EVERY == 0 and self._facts() != self._told_facts:
                 self._tell_health()
+
+    async def _rest(self) -> None:
+        """Until the next look: soon while a session is held, or once one comes."""
+        if not self._seats:
+            self._seated.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REST_S):
+                    await self._seated.wait()
+        await asyncio.sleep(REPORT_PERIOD_S)
 
     def _tell_session(self, seat: Seat, now_ms: int) -> None:
         state = seat.session.state(now_ms)

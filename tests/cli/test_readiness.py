@@ -12,8 +12,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.unit
 
 
-def health(state: NodeState, code: str = "", detail: str = "") -> Health:
-    return Health(state, 1, code=code, detail=detail)
+def health(state: NodeState, code: str = "", detail: str = "", uptime_s: int = 10) -> Health:
+    return Health(state, 1, code=code, detail=detail, uptime_s=uptime_s)
 
 
 @pytest.fixture
@@ -38,6 +38,17 @@ async def test_it_is_ready_when_every_node_is_ready_or_says_what_it_misses(node:
     await beat(node, [NODES[-1]], NodeState.STARTING)
     await beat(node, ["llm_streamer"], NodeState.DEGRADED)
     await beat(node, [NODES[-1]], NodeState.READY)
+    assert await waiting == []
+
+
+async def test_who_was_faster_than_the_server_it_asks_is_waited_for(node: MemoryNode) -> None:
+    told: list[str] = []
+    await beat(node, NODES, NodeState.READY)
+    await node.deliver("report.health.llm_streamer", health(NodeState.DEGRADED, uptime_s=0))
+    waiting = asyncio.create_task(until_ready(node, lambda: True, told.append))
+    await until(lambda: told)
+    assert "waiting for llm_streamer" in told[-1]
+    await beat(node, ["llm_streamer"], NodeState.READY)
     assert await waiting == []
 
 
