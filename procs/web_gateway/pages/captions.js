@@ -1,0 +1,50 @@
+// What of a reply was heard, is coming, was cut. Offsets count Unicode code points. No DOM.
+
+/** Offset behind the last character that has begun to sound. */
+export function heardChars(marks, positionMs) {
+  let end = 0;
+  for (const mark of marks) if (mark.start_ms <= positionMs) end = Math.max(end, mark.end_char);
+  return end;
+}
+
+export class Caption {
+  constructor(turn) {
+    this.turn = turn;
+    this.chars = [];
+    this.marks = [];
+    this.heard = 0;
+    this.cutAt = null;
+    this.outcome = "";
+    this.message = "";
+  }
+
+  /** A piece of the reply; one that came before (a replay) changes nothing. */
+  add(firstChar, text) { this.chars.splice(firstChar, Infinity, ...text); }
+
+  addMarks(firstIndex, marks) { this.marks.splice(firstIndex, Infinity, ...marks); }
+
+  /** The sound has reached a position. */
+  reached(positionMs) {
+    if (this.cutAt === null && !this.outcome) this.heard = Math.max(this.heard, heardChars(this.marks, positionMs));
+  }
+
+  /** It was interrupted: what lies behind was not heard. */
+  cut(heard) {
+    this.heard = this.cutAt = heard;
+  }
+
+  /** It has ended; `done`: heard to its end. */
+  end(outcome, heard, message) {
+    this.outcome = outcome;
+    this.message = message;
+    if (outcome === "done") this.heard = this.chars.length;
+    else this.cut(Math.max(heard, this.cutAt ?? 0));
+  }
+
+  /** The three parts, in order. */
+  parts() {
+    const heard = this.chars.slice(0, this.heard).join("");
+    const rest = this.chars.slice(this.heard).join("");
+    return this.cutAt === null ? { heard, coming: rest, cut: "" } : { heard, coming: "", cut: rest };
+  }
+}

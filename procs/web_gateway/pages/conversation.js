@@ -1,0 +1,70 @@
+// The captions: a paragraph for each prompt and each reply, in step with the sound.
+import { Caption } from "./captions.js";
+import { byId, make, say } from "./dom.js";
+
+const SHOWN = 50; // paragraphs; older ones go
+
+export class Conversation {
+  constructor() {
+    this.list = byId("captions");
+    this.spoken = byId("spoken");
+    this.turns = new Map();
+  }
+
+  /** What the person typed. */
+  asked(text) {
+    this.#append(make("li", { class: "you" }, make("span", { class: "who", text: "You" }), text));
+  }
+
+  of(turn) {
+    if (!this.turns.has(turn)) this.turns.set(turn, this.#open(turn));
+    return this.turns.get(turn).caption;
+  }
+
+  /** Show how a turn's caption is now. */
+  show(turn) {
+    const { caption, nodes, item } = this.turns.get(turn);
+    const parts = caption.parts();
+    for (const name of ["heard", "coming", "cut"]) say(nodes[name], parts[name]);
+    say(nodes.failed, caption.message);
+    item.dataset.outcome = caption.outcome;
+    this.#tell(turn, parts.heard);
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  clear() {
+    this.list.replaceChildren();
+    this.spoken.replaceChildren();
+    this.turns.clear();
+  }
+
+  #open(turn) {
+    const nodes = Object.fromEntries(
+      ["heard", "coming", "cut", "failed"].map((name) => [name, make("span", { class: name })]),
+    );
+    const who = make("span", { class: "who", text: "Miku" });
+    const item = make("li", { class: "miku", "data-turn": turn }, who, ...Object.values(nodes));
+    this.#append(item);
+    return { caption: new Caption(turn), nodes, item, told: 0 };
+  }
+
+  /** A screen reader is told whole sentences, once they were heard. */
+  #tell(turn, heard) {
+    const entry = this.turns.get(turn);
+    const fresh = heard.slice(entry.told);
+    const end = entry.caption.outcome ? fresh.length : fresh.search(/[.!?。！？\n](?=\s|$)/) + 1;
+    if (end <= 0) return;
+    entry.told += end;
+    this.spoken.append(make("p", { text: fresh.slice(0, end).trim() }));
+    while (this.spoken.children.length > SHOWN) this.spoken.firstChild.remove();
+  }
+
+  #append(item) {
+    this.list.append(item);
+    while (this.list.children.length > SHOWN) {
+      this.turns.delete(Number(this.list.firstChild.dataset.turn));
+      this.list.firstChild.remove();
+    }
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+}

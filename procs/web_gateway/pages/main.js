@@ -1,0 +1,266 @@
+// The page: connects the link, the sound, the captions and the keys.
+import { Conversation } from "./conversation.js";
+import { byId, say } from "./dom.js";
+import { Link } from "./link.js";
+import { watch } from "./panel.js";
+import { Microphone, Player } from "./sound.js";
+
+const PLAYED_EVERY_MS = 200;
+const MUTED = "The browser keeps the page silent until you click or press a key.";
+const NO_LINK = "This browser is not signed in, or no longer. Open the link that `./miku link` prints.";
+const ENDS = {
+  over: "The session has ended meanwhile. Join for a new one.",
+  taken: "The session goes on in another window.",
+  refused: NO_LINK,
+  unreachable: "The gateway can't be reached. Is Miku running?",
+};
+
+const link = new Link();
+const conversation = new Conversation();
+const player = new Player(onReport);
+const microphone = new Microphone((samples) => link.sendSound(samples), (peak) => { byId("your-level").value = peak; });
+
+const turns = { open: new Set(), sounding: 0, cut: 0 };
+let played = { turn: 0, positionMs: 0, atMs: 0 };
+let playing = false;
+
+// --- what the page says ------------------------------------------------------------------------------------------------
+
+function showState() {
+  const busy = turns.open.size ? "thinking" : "listening";
+  const name = { idle: "idle", joining: "joining", waiting: "reconnecting", lost: "reconnecting" }[link.state]
+    ?? (playing ? "speaking" : busy);
+  byId("state").dataset.state = name;
+  say(byId("state"), name);
+}
+
+function banner(text, action = "", run = null) {
+  byId("banner").hidden = !text;
+  say(byId("banner-text"), text);
+  byId("banner-action").hidden = !action;
+  say(byId("banner-action"), action);
+  byId("banner-action").onclick = run;
+}
+
+const notice = (text) => say(byId("notice"), text);
+
+function showControls() {
+  const active = link.state === "active";
+  const out = link.state === "idle";
+  byId("join").hidden = !out;
+  byId("leave").hidden = out;
+  for (const id of ["text", "send", "stop", "hold", "open-mic"]) byId(id).disabled = !active;
+}
+
+function onState({ detail }) {
+  countdown.stop();
+  if (detail.name === "waiting") countdown.start(detail);
+  else if (detail.name === "lost") banner("Five tries to reconnect have failed.", "Try again", () => link.again());
+  else if (detail.name !== "active") banner("");
+  else showSound(player.context?.state);
+  if (detail.name === "idle") ended(detail.reason);
+  showControls();
+  showState();
+  if (detail.name === "active" && document.activeElement === document.body) byId("text").focus();
+}
+
+const countdown = {
+  start({ attempt, of, seconds }) {
+    const until = Date.now() + seconds * 1000;
+    const tell = () => {
+      const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+      banner(`Connection lost. Reconnecting in ${left} s (try ${attempt} of ${of}) ...`);
+    };
+    tell();
+    this.timer = setInterval(tell, 1000);
+  },
+  stop() { clearInterval(this.timer); },
+};
+
+function ended(reason) {
+  closeMicrophone();
+  player.flush();
+  turns.open.clear();
+  playing = false;
+  if (reason) notice(ENDS[reason]);
+  byId("join").focus();
+}
+
+function showSound(state) {
+  if (link.state === "active") banner(state === "suspended" ? MUTED : "", "Let me hear her", () => openSound());
+  if (state !== "suspended") byId("banner-action").hidden = true;
+}
+
+const openSound = () => player.open(showSound).catch(() => notice("This browser can't play her voice here."));
+
+// --- what the gateway says ---------------------------------------------------------------------------------------------
+
+const EVENTS = {
+  "input.accepted": ({ turn_id: turn }) => turns.open.add(turn),
+  "assistant.response.delta"({ turn_id: turn, text, first_char: first }) {
+    conversation.of(turn).add(first, text);
+    conversation.show(turn);
+  },
+  "output.captions"({ turn_id: turn, first_index: first, marks }) {
+    conversation.of(turn).addMarks(first, marks);
+    conversation.show(turn);
+  },
+  "output.audio.start"({ turn_id: turn, position_ms: positionMs }) {
+    turns.sounding = turn;
+    player.begin(turn, positionMs);
+  },
+  "output.audio.end": () => player.end(),
+  "response.interrupted"({ turn_id: turn, heard_chars: heard }) {
+    turns.cut = Math.max(turns.cut, turn);
+    player.flush();
+    conversation.of(turn).cut(heard);
+    conversation.show(turn);
+  },
+  "turn.ended": onTurnEnded,
+  "input.audio.unrecognised": ({ message }) => notice(message),
+  "session.stopped"({ reason, message }) {
+    notice(reason === "client_requested" ? "You have left." : message || `The session has ended: ${reason}.`);
+  },
+  "error": ({ message }) => notice(message),
+};
+
+function onTurnEnded({ turn_id: turn, outcome, heard_chars: heard, message }) {
+  turns.open.delete(turn);
+  const caption = conversation.of(turn);
+  if (outcome !== "done" || played.turn !== turn || !playing) finish(caption, outcome, heard, message);
+  else caption.finish = () => finish(caption, outcome, heard, message); // its last words still sound here
+  if (outcome === "failed") notice(message);
+}
+
+function finish(caption, outcome, heard, message) {
+  caption.finish = null;
+  caption.end(outcome, heard, outcome === "failed" ? message : "");
+  conversation.show(caption.turn);
+}
+
+link.addEventListener("event", ({ detail: { type, data } }) => {
+  EVENTS[type]?.(data);
+  showState();
+});
+
+link.addEventListener("sound", ({ detail: samples }) => {
+  if (turns.sounding <= turns.cut) return; // what was under way when it was cut
+  player.frame(samples);
+  link.noteReceived(player.turn, player.positionMs);
+});
+
+link.addEventListener("state", onState);
+
+/** The audio thread says where it is. */
+function onReport({ turn, positionMs, bufferedMs, underruns, playing: sounds, peak }) {
+  byId("her-level").value = peak;
+  say(byId("buffered"), `${Math.round(bufferedMs)} ms`);
+  say(byId("underruns"), String(underruns));
+  if (sounds !== playing) {
+    playing = sounds;
+    showState();
+  }
+  if (!turn || turn <= turns.cut) return;
+  const caption = conversation.of(turn);
+  caption.reached(positionMs);
+  if (!sounds && caption.finish) caption.finish();
+  conversation.show(turn);
+  tellPlayed(turn, Math.round(positionMs), sounds);
+}
+
+function tellPlayed(turn, positionMs, sounds) {
+  const now = performance.now();
+  if (turn === played.turn && positionMs === played.positionMs) return;
+  if (turn === played.turn && sounds && now - played.atMs < PLAYED_EVERY_MS) return;
+  played = { turn, positionMs, atMs: now };
+  link.send({ type: "output.audio.played", turn_id: turn, position_ms: positionMs });
+}
+
+// --- what the person does ----------------------------------------------------------------------------------------------
+
+async function join() {
+  notice("");
+  conversation.clear();
+  openSound();
+  const answer = await fetch("/api/me").catch(() => null);
+  if (answer?.ok) link.join("");
+  else notice(answer ? NO_LINK : ENDS.unreachable);
+}
+
+function ask(event) {
+  event.preventDefault();
+  const text = byId("text").value.trim();
+  if (!text || link.state !== "active") return;
+  notice("");
+  conversation.asked(text);
+  link.send({ type: "input.text", text });
+  byId("text").value = "";
+}
+
+/** Silence at once here; the gateway makes it true everywhere. */
+function stop() {
+  if (link.state !== "active") return;
+  turns.cut = Math.max(turns.cut, turns.sounding);
+  player.flush();
+  link.send({ type: "response.cancel", graceful: false });
+}
+
+async function openMicrophone(button) {
+  if (link.state !== "active") return;
+  button.setAttribute("aria-pressed", "true");
+  try {
+    await microphone.open();
+  } catch (error) {
+    closeMicrophone();
+    notice(`The microphone can't be used: ${error.message}`);
+  }
+}
+
+function closeMicrophone() {
+  microphone.close();
+  for (const id of ["hold", "open-mic"]) byId(id).setAttribute("aria-pressed", "false");
+}
+
+function toggleMicrophone() {
+  if (byId("open-mic").getAttribute("aria-pressed") === "true") closeMicrophone();
+  else openMicrophone(byId("open-mic"));
+}
+
+function hold(begins) {
+  if (byId("open-mic").getAttribute("aria-pressed") === "true") return;
+  if (begins) openMicrophone(byId("hold"));
+  else closeMicrophone();
+}
+
+const isControl = (target) => target.closest("input, textarea, select, button, summary, a");
+
+function onKey(event) {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const { key, target } = event;
+  const isHold = key === " " && (target === byId("hold") || !isControl(target));
+  if (key === "Escape") stop();
+  else if (isHold) {
+    if (!event.repeat) hold(true);
+  } else if (key === "/" && !target.closest("input")) byId("text").focus();
+  else if (key.toLowerCase() === "m" && !target.closest("input")) toggleMicrophone();
+  else return;
+  event.preventDefault();
+}
+
+byId("join").onclick = join;
+byId("leave").onclick = () => link.leave();
+byId("ask").onsubmit = ask;
+byId("stop").onclick = stop;
+byId("open-mic").onclick = toggleMicrophone;
+byId("hold").onpointerdown = () => hold(true);
+for (const name of ["onpointerup", "onpointerleave", "onpointercancel"]) {
+  byId("hold")[name] = () => { if (byId("hold").getAttribute("aria-pressed") === "true") hold(false); };
+}
+addEventListener("keydown", onKey);
+addEventListener("keyup", ({ key }) => {
+  if (key === " " && byId("hold").getAttribute("aria-pressed") === "true") hold(false);
+});
+
+watch();
+showControls();
+if (link.resume()) openSound();

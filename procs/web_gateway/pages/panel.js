@@ -1,0 +1,94 @@
+// The operator's window: processes, turns, what stands back, sessions, the bus. Fed by /watch.
+import { ago, byId, make, say } from "./dom.js";
+
+const GOOD = new Set(["ready", "active", "done"]);
+const WARN = new Set(["loading", "starting", "stopping", "degraded", "cut"]);
+
+const tone = (state) => (GOOD.has(state) ? "is-good" : WARN.has(state) ? "is-warn" : "is-bad");
+
+const remedy = ({ cause, remedy: what }) => [cause, what].filter(Boolean).join(" ");
+
+function processRow(row) {
+  const facts = Object.entries(row.facts ?? {}).slice(0, 3).map(([name, value]) => `${name} ${value}`).join(", ");
+  const lag = row.loop_lag_ms > 200 ? ` · loop ${row.loop_lag_ms} ms late` : "";
+  return make("li", { "data-process": row.name, "data-state": row.state },
+    make("b", { text: row.name }), " ",
+    make("span", { class: tone(row.state), text: row.state }),
+    ` for ${ago(row.since_ms)}${lag}`,
+    make("small", { text: remedy(row) || row.detail || facts }));
+}
+
+function featureRow(row) {
+  const what = row.is_open ? "open" : row.action;
+  return make("li", { "data-feature": row.name, "data-open": row.is_open },
+    make("b", { text: row.name }), " ",
+    make("span", { class: row.is_open ? "is-good" : "is-warn", text: what }),
+    make("small", { text: [row.why || remedy(row), row.until].filter(Boolean).join(", ") }));
+}
+
+function sessionRow(row) {
+  const figures = `${row.buffered_ms} ms wait, ${row.underruns} gaps, ${row.late} frames late`;
+  return make("li", { "data-session": row.session },
+    make("b", { text: row.sink }), " ", make("span", { class: tone(row.phase), text: row.phase }),
+    make("small", { text: row.code ? remedy(row) : row.phase === "idle" ? "" : `since ${ago(row.since_ms)}, ${figures}` }));
+}
+
+/** A turn as a waterfall: a bar from the milestone before to this one. */
+function turnSteps(turn) {
+  const span = Math.max(1, turn.milestones.at(-1).at_ms);
+  let before = 0;
+  return turn.milestones.map((step) => {
+    const bar = make("span", { class: "bar", "aria-hidden": "true" });
+    bar.style.marginLeft = `${(before / span) * 95}%`;
+    bar.style.width = `${((step.at_ms - before) / span) * 95}%`;
+    before = step.at_ms;
+    const name = `${step.stage} ${step.kind.replace("_", " ")}${step.code ? ` (${step.code})` : ""}`;
+    return make("li", {}, make("span", { text: name }), make("span", { text: `${Math.round(step.at_ms)} ms` }), bar);
+  });
+}
+
+function turnRow(turn, number) {
+  const first = turn.milestones.find((step) => step.kind === "first_frame");
+  const title = [turn.outcome || "under way", first ? `first sound after ${Math.round(first.at_ms)} ms` : ""];
+  const details = make("details", { "data-turn": turn.turn },
+    make("summary", { text: title.filter(Boolean).join(", ") }), make("ol", { class: "steps" }, ...turnSteps(turn)));
+  details.open = number === 0;
+  return details;
+}
+
+const SECTIONS = {
+  processes: (rows) => byId("processes").replaceChildren(...rows.map(processRow)),
+  sessions: (rows) => byId("sessions").replaceChildren(
+    ...(rows.length ? rows.map(sessionRow) : [make("li", { class: "quiet", text: "None." })])),
+  turns(turns) {
+    if (turns.length) byId("turns").replaceChildren(...turns.map(turnRow));
+  },
+  house(house) {
+    const persona = house.persona === "evil" ? "Evil Miku" : house.persona ? "Miku" : "";
+    say(byId("mood"), [persona, house.mood && `mood: ${house.mood}`].filter(Boolean).join(" · "));
+    const oldest = house.oldest_queued_ms ? `, the oldest for ${ago(house.oldest_queued_ms)}` : "";
+    const queue = `${house.queued} text messages wait for the end of the session${oldest}.`;
+    say(byId("queue"), house.known ? queue : "The bot does not say what it does at the moment.");
+    byId("features").replaceChildren(...house.features.map(featureRow));
+  },
+  rates: (rows) => byId("rates").replaceChildren(...rows.map((row) => make("tr", {},
+    make("td", { text: row.topic }), make("td", { text: row.hz.toFixed(1) }),
+    make("td", { text: String(row.bytes_per_s) })))),
+  settings: (sections) => byId("settings").replaceChildren(...Object.entries(sections).flatMap(
+    ([section, keys]) => Object.entries(keys).map(([key, value]) => make("tr", {},
+      make("td", { text: section ? `${section}.${key}` : key }),
+      make("td", { text: Array.isArray(value) ? value.join(", ") : String(value) }))))),
+};
+
+/** Follow the operator's view for as long as the page lives; EventSource comes back by itself. */
+export function watch() {
+  const source = new EventSource("/watch");
+  const take = ({ data }) => {
+    for (const [name, value] of Object.entries(JSON.parse(data))) SECTIONS[name]?.(value);
+    say(byId("watch-state"), "");
+  };
+  source.addEventListener("snapshot", take);
+  source.addEventListener("change", take);
+  source.onerror = () => say(byId("watch-state"), "What follows is old: the gateway can't be reached at the moment.");
+  addEventListener("pagehide", () => source.close());
+}
