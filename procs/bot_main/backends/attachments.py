@@ -1,4 +1,4 @@
-"""Files people attach to messages, fetched and made harmless: HTTP by aiohttp, pictures by Pillow, videos by PyAV.
+"""Files people attach to messages, fetched by aiohttp, made harmless by Pillow and PyAV.
 
 An attachment is foreign data behind a foreign address. Only known hosts are asked, over https, without
 redirects; bytes are counted while they come, pixels before anything is decoded, and what a model gets was

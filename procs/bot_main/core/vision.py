@@ -39,25 +39,30 @@ class Kind(StrEnum):
         return self in (Kind.MP4, Kind.WEBM)
 
 
+_BEGINNINGS: tuple[tuple[Kind, int, bytes], ...] = (
+    (Kind.JPEG, 0, b"\xff\xd8\xff"),
+    (Kind.PNG, 0, b"\x89PNG\r\n\x1a\n"),
+    (Kind.GIF, 0, b"GIF87a"),
+    (Kind.GIF, 0, b"GIF89a"),
+    (Kind.WEBP, 8, b"WEBPVP8"),
+    (Kind.MP4, 4, b"ftyp"),
+    (Kind.WEBM, 0, b"\x1a\x45\xdf\xa3"),
+)
+"""Kind, offset, bytes that stand there."""
+
+_STILL_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis")
+"""HEIF and AVIF: the boxes of a video, but still pictures that no reader here takes."""
+
+
 def kind_of(head: bytes) -> Kind | None:
     """What a file is, whatever its name says; None = nothing she looks at.
 
     Args:
         head: its first bytes, 16 at least.
     """
-    if head.startswith(b"\xff\xd8\xff"):
-        return Kind.JPEG
-    if head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return Kind.PNG
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return Kind.GIF
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return Kind.WEBP
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return Kind.WEBM
-    # The same boxes hold still pictures that no reader here takes (HEIF, AVIF); their brands say so.
-    if head[4:8] == b"ftyp" and head[8:12] not in (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis"):
-        return Kind.MP4
+    for kind, offset, beginning in _BEGINNINGS:
+        if head[offset : offset + len(beginning)] == beginning:
+            return None if kind is Kind.MP4 and head[8:12] in _STILL_BRANDS else kind
     return None
 
 
