@@ -155,7 +155,7 @@ class Schedule:
 
     def _on_schedule(self, call: Call) -> str:
         verb, _, rest = call.text.strip().partition(" ")
-        if verb == "list" and not rest:
+        if verb in ("", "list") and not rest:
             return self._list(call.guild_id)
         if verb == "add":
             return self._add_post(call, rest.strip())
@@ -206,6 +206,10 @@ class Schedule:
 
     def _on_bedtime(self, call: Call) -> str:
         words, ids = call.text.split(), [f"{kind}-{call.guild_id}" for kind in ("bedtime", "wakeup")]
+        if not words:
+            kept = [self._jobs[id_] for id_ in ids if id_ in self._jobs]
+            shown = [f"{core.KINDS[job.kind].title}: {core.told(job.when)}" for job in kept]
+            return "\n".join(shown) or f"I have no bedtime here. {USAGE['bedtime']}"
         if [word.lower() for word in words] == ["off"]:
             for id_ in ids:
                 self._drop(id_)
