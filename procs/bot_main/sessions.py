@@ -7,7 +7,7 @@ is due is decided in `core/`.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from bus import Bus, LevelView
 from bus.errors import PeerStalled
@@ -44,6 +44,22 @@ STORED_INTENT_MS = 60_000
 """A stored intent older than this is not taken up again, unless its sink still holds the session."""
 
 
+class Audience(Protocol):
+    """Whoever wants to know what becomes of sessions and turns; called in the event loop, never blocks."""
+
+    def turn_started(self, conversation: Conversation, asked: Asked) -> None:
+        """A prompt is being answered."""
+        ...
+
+    def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
+        """A turn is over."""
+        ...
+
+    def session_changed(self, conversation: Conversation) -> None:
+        """Its sink has spoken, or it is no longer wanted (`end_code` says why)."""
+        ...
+
+
 class Sessions:
     """Every session that is wanted, or that its sink has not let go yet.
 
@@ -71,6 +87,8 @@ class Sessions:
         self._reply = bus.follow("report.reply")
         self._spoken = bus.follow("report.spoken")
         self._playout = bus.follow("report.playout.")
+        self._changed = asyncio.Event()
+        self.audience: Audience | None = None
 
     @property
     def all(self) -> list[Conversation]:
@@ -85,6 +103,20 @@ class Sessions:
             if c.intent.wanted and (c.session == session if session else c.intent.sink == sink)
         )
         return next(meant, None)
+
+    def in_guild(self, guild_id: int) -> Conversation | None:
+        """The wanted session of a Discord server."""
+        return next((c for c in self.all if c.intent.wanted and c.intent.guild_id == guild_id), None)
+
+    def opened_by(self, request: str) -> Conversation | None:
+        """The wanted session that a join request has opened."""
+        return next((c for c in self.all if c.intent.wanted and c.opened_by == request), None)
+
+    async def settled(self, conversation: Conversation) -> str:
+        """Wait until a session is active or has ended; returns the error code of its end, empty if active."""
+        while conversation.intent.wanted and conversation.phase is not Phase.ACTIVE:
+            await self._changed.wait()
+        return "" if conversation.intent.wanted else conversation.end_code or "session_none"
 
     def start(self, tasks: asyncio.TaskGroup, records: list[Record]) -> None:
         """Take up the sessions of an earlier life, and follow the others; turns are worked on in `tasks`."""
@@ -111,11 +143,36 @@ class Sessions:
         conversation.join(request, self._now_ms())
         self._tend(conversation)
 
-    def ask(self, conversation: Conversation, request: Request) -> Asked | None:
+    def ask(
+        self, conversation: Conversation, request: Request, person: int = 0, max_waiting: int = 0
+    ) -> Asked | None:
         """Accept a prompt; None when too many wait."""
-        asked = conversation.ask(request, self._wall_ms(), self._now_ms())
+        asked = conversation.ask(request, self._wall_ms(), self._now_ms(), person, max_waiting)
         self._tend(conversation)
         return asked
+
+    def take_back(self, request: str) -> None:
+        """The prompt of a request is taken back, whether it waits or is being answered."""
+        for conversation in self.all:
+            if ended := conversation.take_back(request, self._now_ms()):
+                self._report_ended(conversation, ended)
+                self._tend(conversation)
+
+    def reword(self, request: str, text: str) -> bool:
+        """The prompt of a request has new words; False unless it waits."""
+        for conversation in self.all:
+            if asked := conversation.turns.find(request):
+                conversation.turns.reword(asked, text)
+                self._commit(conversation)
+                return True
+        return False
+
+    def follow_move(self, session: str, voice_channel_id: int) -> None:
+        """She was moved by somebody."""
+        if conversation := self._conversations.get(session):
+            conversation.follow(voice_channel_id)
+            self._commit(conversation)
+            self._tell_changed(conversation)
 
     def end_turns(self, conversation: Conversation, outcome: Outcome) -> None:
         """End the running turn and all that wait."""
@@ -127,12 +184,13 @@ class Sessions:
 
     def leave(self, conversation: Conversation, outcome: Outcome) -> None:
         """End a session; its turns end so, and joins that still wait are refused."""
-        conversation.withdraw(self._now_ms())
+        conversation.withdraw(self._now_ms(), outcome.code)
         self.end_turns(conversation, outcome)
         for request in conversation.take_joiners():
             code = outcome.code or "session_none"
             self._answer(RequestAnswer(request, False, conversation.session, code=code))
         self._bus.log.info("session withdrawn", session=conversation.session, code=outcome.code)
+        self._tell_changed(conversation)
 
     def renew(self) -> None:
         """Stand by every intent now."""
@@ -170,6 +228,13 @@ class Sessions:
         elif state is None:
             self._report_ended(conversation, conversation.lose_sink(now_ms))
         self._tend(conversation)
+        self._tell_changed(conversation)
+
+    def _tell_changed(self, conversation: Conversation) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+        if self.audience:
+            self.audience.session_changed(conversation)
 
     async def _follow_traces(self, level: LevelView[Any]) -> None:
         async for change in level.changes():
@@ -227,6 +292,8 @@ class Sessions:
         self._report_ended(conversation, ended)
         if started:
             self._tasks.create_task(self._hand_over(conversation, started))
+            if self.audience:
+                self.audience.turn_started(conversation, started.asked)
         for request in conversation.admitted(now_ms):
             self._answer(RequestAnswer(request, True, conversation.session))
 
@@ -247,6 +314,8 @@ class Sessions:
             event = TurnEvent(kind, ended.elapsed_ms, code)
             self._bus.emit("report.turn.bot_main", event, conversation.session, ended.turn)
             self._bus.log.info("turn", session=conversation.session, turn=ended.turn, ended=kind, code=code)
+            if self.audience:
+                self.audience.turn_ended(conversation, ended)
 
     # --- what is stored and published ----------------------------------------------------------------
 

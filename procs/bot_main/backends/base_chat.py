@@ -95,6 +95,10 @@ class ChatBackend(Protocol):
         """A voice channel; None if there is none of that id."""
         ...
 
+    def voice_rooms(self, guild_id: int) -> list[VoiceRoom]:
+        """All voice channels of a guild that she can see."""
+        ...
+
     def channel_name(self, channel_id: int) -> str:
         """A channel's name, empty if it is unknown."""
         ...

@@ -41,6 +41,7 @@ class Eyes:
             reply_to_id=(message.reference.message_id or 0) if message.reference else 0,
             reply_to_text=self._text(original) if original else "",
             attachments=tuple(_attachment(one) for one in message.attachments[:ATTACHMENTS]),
+            source=message.content[:TEXT_CHARS],
         )
 
     def person(self, someone: Someone) -> Person:
@@ -57,17 +58,19 @@ class Eyes:
         own_id = self._own_id
         if message.guild is None or (original is not None and original.author.id == own_id):
             return True
-        own_role = message.guild.self_role
-        is_by_role = own_role is not None and own_role.id in message.raw_role_mentions
-        return is_by_role or own_id in message.raw_mentions
+        return self._role_id(message) in message.raw_role_mentions or own_id in message.raw_mentions
+
+    @staticmethod
+    def _role_id(message: discord.Message) -> int:
+        """The role that Discord made for her: many mention it in the place of herself."""
+        role = message.guild.self_role if message.guild else None
+        return role.id if role else 0
 
     def _text(self, message: discord.Message, *, cuts_address: bool = False) -> str:
         """With mentions as names; where asked, without the mention of Miku that begins it."""
         text = message.content[:TEXT_CHARS]
         if cuts_address:
-            text = (
-                re.sub(rf"\s*<@!?{self._own_id}>[\s,:]*", "", text, count=1) if self._begins(text) else text
-            )
+            text = re.sub(rf"\A\s*<(@!?{self._own_id}|@&{self._role_id(message)})>[\s,:]*", "", text)
         people = {one.id: one.display_name for one in message.mentions}
         guild = message.guild
 
@@ -83,9 +86,6 @@ class Eyes:
             return f"#{known.name if known else 'channel'}"
 
         return _CHANNEL.sub(channel, _ROLE.sub(role, _USER.sub(user, text))).strip()
-
-    def _begins(self, text: str) -> bool:
-        return re.match(rf"\s*<@!?{self._own_id}>", text) is not None
 
     @property
     def _own_id(self) -> int:

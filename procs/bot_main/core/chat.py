@@ -62,6 +62,8 @@ class Incoming:
     reply_to_text: str = ""
     """What it replies to, where that is known."""
     attachments: tuple[Attachment, ...] = ()
+    source: str = ""
+    """The text as Discord has it, mentions as marks, for commands that name a channel; empty = as `text`."""
 
 
 @dataclass(frozen=True)

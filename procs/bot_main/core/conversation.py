@@ -3,6 +3,7 @@
 Everything that must outlive this process is in its `Record`.
 """
 
+from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -21,6 +22,9 @@ from procs.bot_main.core.running import Asked, Outcome, Patience, Running, Trace
 from procs.bot_main.core.turns import Turns
 
 LIVE_PHASES = (Phase.STARTING, Phase.ACTIVE)
+
+FIRST_SOUNDS = 10
+"""Turns whose time to first sound is remembered."""
 
 MAX_JOINERS = 32
 """Joins of one session that wait for the sink's word; each is repeated, so an older one may be forgotten."""
@@ -74,6 +78,14 @@ class Ended:
     outcome: Outcome
     elapsed_ms: int = 0
     """Since it was handed over; 0 if it never was."""
+    asked: Asked = Asked(0)
+    """What was asked."""
+    text: str = ""
+    """The whole reply, as far as it was written."""
+    received: str = ""
+    """The part that people got."""
+    is_model_at_fault: bool = False
+    """Of a failure: whether there is no answer because of the model."""
 
 
 def intent_behind(state: SessionState) -> Intent:
@@ -116,6 +128,14 @@ class Conversation:
         self._changed_ms = now_ms
         self._withdrawn_ms = now_ms
         self._joiners: dict[str, int] = {}
+        self.opened_by = ""
+        """Join request that opened it."""
+        self.end_code = ""
+        """Error code with which it was withdrawn."""
+        self.link_revision = 0
+        """Credentials its sink asks for."""
+        self.first_sounds: deque[int] = deque(maxlen=FIRST_SOUNDS)
+        """Milliseconds from hand-over to first sound of the latest turns."""
         self.began = record is not None
         """Whether it was active once: then it outlives an absence of its sink."""
         if record:
@@ -131,16 +151,35 @@ class Conversation:
         if phase is Phase.ACTIVE:
             self.began = True
         self.phase = phase
+        if state:
+            self.link_revision = state.link_revision
         if not state or phase is not Phase.IDLE or not self.intent.wanted:
             return ""
         # A sink that left because we were away begins anew by itself, now that we are back.
         is_answer = state.revision >= self.intent.revision and state.reason != "bot_unreachable"
         return (state.refusal or state.reason or "session_none") if is_answer else ""
 
-    def withdraw(self, now_ms: int) -> None:
-        """Miku should no longer be there."""
+    def withdraw(self, now_ms: int, code: str = "") -> None:
+        """Miku should no longer be there; `code` says why if nobody asked for it."""
+        if self.intent.wanted:
+            self.end_code = code
         self.intent = replace(self.intent, wanted=False, revision=self.intent.revision + 1)
         self._withdrawn_ms = now_ms
+
+    def follow(self, voice_channel_id: int) -> None:
+        """She was moved: the intent says so too, so that a restart does not drag her back.
+
+        The revision stays: her sink has moved already, and has nothing to act on.
+        """
+        self.intent = replace(self.intent, voice_channel_id=voice_channel_id)
+
+    def silent_for_ms(self, now_ms: int) -> int:
+        """How long nobody has asked for anything, 0 while something is being answered."""
+        return 0 if self.turns.n_before else now_ms - self._used_ms
+
+    def leaving_for_ms(self, now_ms: int) -> int:
+        """How long it is no longer wanted."""
+        return 0 if self.intent.wanted else now_ms - self._withdrawn_ms
 
     def is_over(self, now_ms: int) -> bool:
         """Whether it was left, and that was told for long enough to reach a sink that starts late."""
@@ -155,12 +194,9 @@ class Conversation:
     def is_unused(self, now_ms: int) -> bool:
         """Whether nobody has asked for so long that the session should end."""
         limit_ms = self._terms.idle_ms
-        return (
-            self.intent.wanted
-            and limit_ms > 0
-            and not self.turns.n_before
-            and now_ms - self._used_ms >= limit_ms
-        )
+        has_room = bool(self.intent.guild_id)  # there it counts whether somebody listens
+        is_limited = limit_ms > 0 and not has_room and not self.turns.n_before
+        return self.intent.wanted and is_limited and now_ms - self._used_ms >= limit_ms
 
     def overdue(self, now_ms: int) -> str:
         """Error code if the sink has kept people waiting for too long, else empty."""
@@ -209,12 +245,26 @@ class Conversation:
 
     # --- its turns -------------------------------------------------------------------------------
 
-    def ask(self, request: Request, wall_ms: int, now_ms: int) -> Asked | None:
+    def ask(
+        self, request: Request, wall_ms: int, now_ms: int, person: int = 0, max_waiting: int = 0
+    ) -> Asked | None:
         """Accept a prompt; None when too many wait."""
         self._used_ms = now_ms
         verbatim = request.kind is RequestKind.SPEAK
         user = request.user or self._terms.default_user
-        return self.turns.ask(wall_ms, request.id, user, request.text, verbatim)
+        asked = Asked(0, request.id, user, request.text, verbatim, person)
+        return self.turns.ask(wall_ms, asked, max_waiting)
+
+    def take_back(self, request: str, now_ms: int) -> Ended | None:
+        """A prompt was deleted: it waits no longer, or is not answered any further."""
+        running = self.turns.running
+        if running and running.asked.request == request:
+            return self.end_turn(Outcome(TurnKind.CUT), now_ms)
+        waiting = self.turns.find(request)
+        if waiting is None:
+            return None
+        self.turns.drop(waiting)
+        return Ended(waiting.turn, Outcome(TurnKind.CUT), asked=waiting)
 
     def start_turn(self, now_ms: int) -> Running | None:
         """The prompt to hand over now, if any."""
@@ -247,13 +297,17 @@ class Conversation:
         if received or outcome.kind is not TurnKind.FAILED:
             said = said_by(asked.user, asked.text) if asked.text and not asked.verbatim else ""
             self.history.remember(said, received, interrupted=outcome.kind is TurnKind.CUT)
-        return Ended(running.turn, outcome, now_ms - running.started_ms)
+        if running.first_sound_ms:
+            self.first_sounds.append(running.first_sound_ms)
+        at_fault = outcome.kind is TurnKind.FAILED and running.is_model_at_fault
+        elapsed_ms = now_ms - running.started_ms
+        return Ended(running.turn, outcome, elapsed_ms, asked, running.text, received, at_fault)
 
     def end_all(self, outcome: Outcome, now_ms: int) -> list[Ended]:
         """The running turn and all waiting ones are over."""
         waiting = self.turns.cut()
         running = [self.end_turn(outcome, now_ms)] if self.turns.running else []
-        return running + [Ended(asked.turn, outcome) for asked in waiting]
+        return running + [Ended(asked.turn, outcome, asked=asked) for asked in waiting]
 
     # --- what is published and stored ------------------------------------------------------------
 

@@ -35,6 +35,8 @@ class Asked:
     """What was asked, or what is to be read out."""
     verbatim: bool = False
     """Whether the text is spoken as it is, without the model."""
+    person: int = 0
+    """Id of who asked in a chat, 0 outside one."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,8 @@ class Running:
         self._reply: ReplyState | None = None
         self._spoken: SpokenState | None = None
         self._played_ms = 0
+        self.first_sound_ms = 0
+        """From the hand-over to the first sound, 0 before it."""
         self._finished = False
         self._failures: dict[str, str] = {}
         self._pids: dict[str, int] = {}
@@ -106,12 +110,14 @@ class Running:
 
     def observe(self, traces: Traces, now_ms: int) -> None:
         """Take in what the levels show now."""
-        before = self._position
+        before, played_before_ms = self._position, self._played_ms
         if traces.reply and traces.reply.turn == self.turn:
             self._reply = traces.reply
         if traces.spoken and traces.spoken.turn == self.turn:
             self._spoken = traces.spoken
         self._hear(traces.playout)
+        if self._played_ms and not played_before_ms:
+            self.first_sound_ms = max(1, now_ms - self.started_ms - self._played_ms)
         self._miss(MODEL, self._reply, traces.reply, traces.model_pid)
         self._miss(VOICE, self._spoken, traces.spoken, traces.voice_pid)
         is_patient = not self._failures and not self._is_unheard
@@ -159,6 +165,17 @@ class Running:
         if unmarked or (outcome.kind is TurnKind.FAILED and self._failures.keys() - {MODEL, HAND_OVER}):
             return self._text
         return heard_text(self._text, self._spoken, self._played_ms)
+
+    @property
+    def is_model_at_fault(self) -> bool:
+        """Whether it was the model that failed, or a reply that never came."""
+        named = bool(self._failures.keys() & {MODEL, HAND_OVER}) or bool(self._model_code)
+        return named or (not self._failures and not self._text and not self.asked.verbatim)
+
+    @property
+    def text(self) -> str:
+        """The reply so far, or the text that is read out."""
+        return self.asked.text if self.asked.verbatim else self._text
 
     @property
     def _text(self) -> str:

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bus.messages import TurnKind
 from procs.bot_main.core.running import Asked, Outcome, Patience, Running
 
 
@@ -35,14 +36,31 @@ class Turns:
         """Prompts before the next one."""
         return len(self.waiting) + (self.running is not None)
 
-    def ask(self, wall_ms: int, request: str, user: str, text: str, verbatim: bool = False) -> Asked | None:
-        """Accept a prompt and issue its turn; None when too many wait already."""
-        if len(self.waiting) >= self._max_waiting:
+    def ask(self, wall_ms: int, asked: Asked, max_waiting: int = 0) -> Asked | None:
+        """Accept a prompt and issue its turn; None when too many wait already.
+
+        Args:
+            asked: the prompt, without a turn.
+            max_waiting: what holds for this prompt instead of the session's own limit; 0 = that one.
+        """
+        if len(self.waiting) >= (max_waiting or self._max_waiting):
             return None
         self.issued = max(wall_ms, self.issued + 1)
-        asked = Asked(self.issued, request, user, text, verbatim)
-        self.waiting.append(asked)
-        return asked
+        accepted = replace(asked, turn=self.issued)
+        self.waiting.append(accepted)
+        return accepted
+
+    def find(self, request: str) -> Asked | None:
+        """The prompt that came by a request, while it waits."""
+        return next((asked for asked in self.waiting if asked.request == request), None)
+
+    def drop(self, asked: Asked) -> None:
+        """A waiting prompt is taken back."""
+        self.waiting.remove(asked)
+
+    def reword(self, asked: Asked, text: str) -> None:
+        """A waiting prompt has new words; it keeps its place."""
+        self.waiting[self.waiting.index(asked)] = replace(asked, text=text)
 
     def start(self, now_ms: int, patience: Patience) -> Running | None:
         """Let the oldest waiting prompt run; None if one runs already or none waits."""
@@ -73,11 +91,11 @@ class Turns:
         self.running = Running(asked, soon, now_ms)
 
     def end(self, outcome: Outcome) -> Running:
-        """The running turn is over; whatever of a failed one is still under way is dead from now on."""
+        """The running turn is over; whatever of one that failed or was cut is still under way is dead from now on."""
         assert self.running is not None
         ended, self.running = self.running, None
         self._ended = ended.turn
-        if outcome.code:
+        if outcome.kind is not TurnKind.DONE:
             self.floor = max(self.floor, ended.turn + 1)
         return ended
 

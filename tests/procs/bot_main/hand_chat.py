@@ -328,6 +328,9 @@ class HandChat:
         inside = {user for user, seat in self._seats.items() if seat == channel_id} - {MIKU.id}
         return replace(room, n_people=len(inside), n_listeners=len(inside - self.bots))
 
+    def voice_rooms(self, guild_id: int) -> list[VoiceRoom]:
+        return [room for one in self.rooms if (room := self.voice_room(guild_id, one))]
+
     def channel_name(self, channel_id: int) -> str:
         room = self.rooms.get(channel_id)
         return room.name if room else self.channels.get(channel_id, "")

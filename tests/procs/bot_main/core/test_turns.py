@@ -17,7 +17,7 @@ SINCE_MS = 1_790_000_000_000
 
 
 def ask(turns: Turns, wall_ms: int, text: str = "hello") -> Asked | None:
-    return turns.ask(wall_ms, "request", "Ann", text)
+    return turns.ask(wall_ms, Asked(0, "request", "Ann", text))
 
 
 def test_a_turn_lies_above_the_start_of_its_session_even_if_the_clock_stepped_back():

@@ -1,0 +1,194 @@
+"""Settings of one server: the table, what a value must look like, and how it is kept. Pure.
+
+A server's document is `{name: {"value": v, "by": user id, "at_ms": wall ms}}`; what it lacks has its
+default. Whatever stands in a document is judged again when it is read: it may be of another version.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from procs.bot_main.core.commands import channel_id
+
+MAX_IDS = 50
+
+
+class Kind(StrEnum):
+    """What a setting holds."""
+
+    NUMBER = "number"
+    SWITCH = "switch"
+    ROLE = "role"
+    CHANNEL = "channel"
+    CHANNELS = "channels"
+    PEOPLE = "people"
+
+
+Value = int | bool | tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting."""
+
+    name: str
+    kind: Kind
+    default: Value
+    help: str
+    minimum: int = 0
+    maximum: int = 0
+
+
+SETTINGS: tuple[Row, ...] = (
+    Row("prompt_channel", Kind.CHANNEL, 0, "Text channel whose messages she answers aloud; none = where "
+        "she was called."),
+    Row("voice_channels", Kind.CHANNELS, (), "Voice channels she may join; none = all that she can see."),
+    Row("host_role", Kind.ROLE, 0, "Role whose members may end every session."),
+    Row("talker_role", Kind.ROLE, 0, "Role that may call her and prompt her; none = every member."),
+    Row("blocked", Kind.PEOPLE, (), "People who may neither prompt nor command her."),
+    Row("leave_when_alone_s", Kind.NUMBER, 120, "Seconds after which she leaves an empty voice channel; "
+        "0 = never.", 0, 86_400),
+    Row("max_waiting", Kind.NUMBER, 30, "Prompts that may wait in a session.", 1, 100),
+    Row("max_waiting_each", Kind.NUMBER, 5, "Of these, prompts of one person.", 1, 100),
+    Row("reply_by_mention", Kind.SWITCH, True, "Whether she answers in text when she is mentioned."),
+    Row("panel", Kind.SWITCH, True, "Whether a session has a panel with buttons."),
+)  # fmt: skip
+
+_ROWS = {row.name: row for row in SETTINGS}
+_ID = re.compile(r"<(?:@[!&]?|#)([0-9]{1,20})>|([0-9]{1,20})")
+
+
+@dataclass(frozen=True)
+class GuildSettings:
+    """All values of one server."""
+
+    prompt_channel: int = 0
+    voice_channels: tuple[int, ...] = ()
+    host_role: int = 0
+    talker_role: int = 0
+    blocked: tuple[int, ...] = ()
+    leave_when_alone_s: int = 120
+    max_waiting: int = 30
+    max_waiting_each: int = 5
+    reply_by_mention: bool = True
+    panel: bool = True
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A change that can't be made."""
+
+    said: str
+    """Why, and what would do, for people."""
+
+
+def values(document: Mapping[str, Any] | None) -> GuildSettings:
+    """A document's values; what can't be used has its default."""
+    kept = {}
+    for name, entry in (document or {}).items():
+        value = _read(_ROWS[name], entry) if name in _ROWS else None
+        if value is not None:
+            kept[name] = value
+    return GuildSettings(**kept)  # type: ignore[arg-type]
+
+
+def _read(row: Row, entry: Any) -> Value | None:
+    value = entry.get("value") if isinstance(entry, dict) else None
+    if isinstance(value, list):
+        value = tuple(value)
+    return value if _fits(row, value) else None
+
+
+def _fits(row: Row, value: Any) -> bool:
+    match row.kind:
+        case Kind.SWITCH:
+            return isinstance(value, bool)
+        case Kind.NUMBER:
+            return type(value) is int and row.minimum <= value <= row.maximum
+        case Kind.ROLE | Kind.CHANNEL:
+            return type(value) is int and value >= 0
+    return isinstance(value, tuple) and len(value) <= MAX_IDS and all(type(v) is int for v in value)
+
+
+def changed(
+    document: Mapping[str, Any] | None, name: str, text: str, by: int, at_ms: int
+) -> dict[str, Any] | Wrong:
+    """The document with one setting changed; `default` takes a change back."""
+    row = _ROWS.get(name.lower())
+    if row is None:
+        near = difflib.get_close_matches(name.lower()[:40], list(_ROWS), n=1)
+        offer = f" Did you mean `{near[0]}`?" if near else f" There are: {', '.join(_ROWS)}."
+        return Wrong(f"❌ There is no such setting.{offer}")
+    kept = {key: entry for key, entry in (document or {}).items() if key != row.name}
+    if text.strip().lower() == "default":
+        return kept
+    value = _parsed(row, text.strip())
+    if value is None:
+        return Wrong(f"❌ `{row.name}` takes {_wanted(row)}. {row.help}")
+    stored = list(value) if isinstance(value, tuple) else value
+    return {**kept, row.name: {"value": stored, "by": by, "at_ms": at_ms}}
+
+
+def _parsed(row: Row, text: str) -> Value | None:
+    """The value of what somebody wrote, None if it is none."""
+    value: Value | None = None
+    match row.kind:
+        case Kind.SWITCH:
+            value = {"on": True, "off": False}.get(text.lower())
+        case Kind.NUMBER:
+            value = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+        case Kind.CHANNEL | Kind.ROLE:
+            value = 0 if text.lower() == "none" else (_one_id(text) or None)
+        case _:
+            ids = () if text.lower() == "none" else tuple(_one_id(word) for word in text.split())
+            value = tuple(dict.fromkeys(ids)) if all(ids) else None
+    return value if _fits(row, value) else None
+
+
+def _one_id(text: str) -> int:
+    match = _ID.fullmatch(text.rstrip(","))
+    return int(match[1] or match[2]) if match else channel_id(text)
+
+
+def _wanted(row: Row) -> str:
+    match row.kind:
+        case Kind.SWITCH:
+            return "`on` or `off`"
+        case Kind.NUMBER:
+            return f"a number from {row.minimum} to {row.maximum}"
+        case Kind.ROLE:
+            return "a role like @name, or `none`"
+        case Kind.CHANNEL:
+            return "a channel like #name, or `none`"
+        case Kind.CHANNELS:
+            return f"up to {MAX_IDS} channels like #one #two, or `none`"
+    return f"up to {MAX_IDS} people like @one @two, or `none`"
+
+
+def shown(document: Mapping[str, Any] | None, name: str = "") -> str:
+    """Values, defaults, and who changed what and when, for people."""
+    rows = [_ROWS[name.lower()]] if name.lower() in _ROWS else list(SETTINGS)
+    return "\n".join(_line(row, document or {}) for row in rows)
+
+
+def _line(row: Row, document: Mapping[str, Any]) -> str:
+    value = getattr(values(document), row.name)
+    text = f"`{row.name}` = {_text(row, value)}"
+    entry = document.get(row.name)
+    if isinstance(entry, dict) and _read(row, entry) is not None:
+        by, at_s = int(entry.get("by", 0)), int(entry.get("at_ms", 0)) // 1000
+        return f"{text} (default {_text(row, row.default)}; changed by <@{by}> <t:{at_s}:R>). {row.help}"
+    return f"{text} (default). {row.help}"
+
+
+def _text(row: Row, value: Value) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if row.kind is Kind.NUMBER:
+        return str(value)
+    ids = value if isinstance(value, tuple) else (value,) if value else ()
+    mark = {Kind.ROLE: "<@&{}>", Kind.PEOPLE: "<@{}>"}.get(row.kind, "<#{}>")
+    return " ".join(mark.format(one) for one in ids) or "none"
