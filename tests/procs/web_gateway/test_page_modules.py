@@ -1,0 +1,170 @@
+"""The page's own modules, run where they live: in a browser. No gateway is needed for them."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+import procs.web_gateway
+from procs.web_gateway.backends.guard import HEADERS
+from tests.browser.chromium import MISSING, PROGRAM, Page, chromium
+
+PAGES = Path(procs.web_gateway.__file__).parent / "pages"
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.xdist_group("browser"),
+    pytest.mark.skipif(not PROGRAM, reason=MISSING),
+]
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """The page, served as files alone, under the gateway's content security policy."""
+
+    async def file(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(PAGES / (request.match_info["name"] or "index.html"), headers=HEADERS)
+
+    app = web.Application()
+    app.router.add_get("/{name:[a-z-]*[.a-z]*}", file)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with chromium() as browser:
+        page = await browser.page()
+        await page.open(f"http://127.0.0.1:{port}/index.html")
+        yield page
+    await runner.cleanup()
+
+
+async def module(page: Page, name: str, body: str) -> object:
+    """Run a function body with a module's exports as `m`; its value comes back."""
+    return json.loads(
+        str(await page.run(f"import('/{name}').then((m) => JSON.stringify((() => {{ {body} }})()))"))
+    )
+
+
+JITTER = """
+const buffer = new m.JitterBuffer(48000, 150);
+const out = new Float32Array(960);
+const heard = [];
+const pull = () => { buffer.pull(out); heard.push(out.some((v) => v !== 0) ? Math.round(out[0] * 32768) : 0); };
+const push = (i) => buffer.push(7, i * 20, new Int16Array(960).fill(100 + i));
+for (let i = 0; i < 7; i++) push(i);
+pull();
+push(7);
+for (let i = 0; i < 9; i++) pull();
+const dry = { underruns: buffer.underruns, positionMs: buffer.positionMs, turn: buffer.turn };
+push(8); push(9); pull();
+buffer.end(); pull(); pull(); pull();
+const done = { underruns: buffer.underruns, buffered: buffer.bufferedMs };
+for (let i = 10; i < 20; i++) push(i);
+pull();
+buffer.flush();
+buffer.pull(out);
+const fade = [out[0] > 0, Math.abs(out[959]) < 1e-6];
+for (let i = 0; i < 20; i++) pull();
+return { heard, dry, done, fade, after: heard.slice(-20) };
+"""
+
+
+async def test_sound_waits_for_150_ms_plays_without_loss_and_waits_again_when_it_runs_dry(page):
+    told = await module(page, "jitter.js", JITTER)
+    assert told["heard"][:10] == [0, 100, 101, 102, 103, 104, 105, 106, 107, 0], (
+        "140 ms are too little, 160 do"
+    )
+    assert told["dry"] == {"underruns": 1, "positionMs": 160, "turn": 7}
+    assert told["heard"][10:14] == [0, 108, 109, 0], "the end of a turn does not wait for more"
+    assert told["done"] == {"underruns": 1, "buffered": 0}
+    assert told["fade"] == [True, True], "no click"
+    assert told["after"] == [0] * 20, "nothing of what was flushed"
+
+
+CAPTION = """
+const c = new m.Caption(1);
+c.add(0, "Hi 🎵 the"); c.add(8, "re, you."); c.add(8, "re, you.");
+c.addMarks(0, [{start_ms: 0, first_char: 0, end_char: 3}, {start_ms: 300, first_char: 5, end_char: 11}]);
+const seen = [c.parts()];
+c.reached(0); seen.push(c.parts());
+c.reached(299); c.reached(300); c.reached(10); seen.push(c.parts());
+c.cut(5); c.reached(9000); seen.push(c.parts());
+const d = new m.Caption(2); d.add(0, "All of it"); d.end("done", 0, ""); seen.push(d.parts());
+const f = new m.Caption(3); f.add(0, "Some of it"); f.end("failed", 4, "why"); seen.push(f.parts());
+return seen.map((p) => [p.heard, p.coming, p.cut]);
+"""
+
+
+async def test_captions_tell_what_was_heard_is_coming_and_was_cut(page):
+    text = "Hi 🎵 there, you."
+    assert await module(page, "captions.js", CAPTION) == [
+        ["", text, ""],
+        ["Hi ", text[3:], ""],
+        [text[:11], text[11:], ""],
+        [text[:5], "", text[5:]],
+        ["All of it", "", ""],
+        ["Some", "", " of it"],
+    ]
+
+
+CONTRAST = """
+(() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => { for (; e; e = e.parentElement) {
+    const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
+    return [255, 255, 255]; };
+  const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + .05) / (y + .05); };
+  document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; });
+  document.querySelectorAll('details').forEach((e) => { e.open = true; });
+  for (const [id, names] of [['captions', ['heard', 'coming', 'cut', 'failed', 'who', 'quiet', 'is-good', 'is-warn',
+      'is-bad']], ['talk', ['notice']]])
+    for (const name of names) { const e = document.createElement('span'); e.className = name; e.textContent = name;
+      document.getElementById(id).append(e); }
+  document.querySelectorAll('button, input').forEach((e) => { e.disabled = ENABLED; });
+  const poor = [];
+  for (const e of document.querySelectorAll('body *')) {
+    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) && e.tagName !== 'INPUT') continue;
+    const r = ratio(rgb(getComputedStyle(e).color), ground(e));
+    if (r < 4.5) poor.push(`${e.tagName}.${e.className || e.id}: ${r.toFixed(2)}`);
+  }
+  return poor;
+})()
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_every_text_has_a_contrast_of_4_5_to_1(page, scheme):
+    await page.call(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    for disabled in ("false", "true"):
+        assert await page.run(CONTRAST.replace("ENABLED", disabled)) == []
+
+
+NAMELESS = """
+[...document.querySelectorAll('button, input, meter, [role], section, aside, details')].filter((e) => {
+  const labels = (e.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => document.getElementById(id)?.textContent);
+  const name = e.getAttribute('aria-label') || labels.join('') || [...(e.labels ?? [])].map((l) => l.textContent).join('')
+    || (e.matches('button, details, [role=alert], [role=status]') ? e.textContent || 'live' : '');
+  return !name.trim();
+}).map((e) => e.outerHTML.slice(0, 80))
+"""
+
+
+async def test_everything_has_a_name_for_screen_readers_and_a_phone_needs_no_sideways_scrolling(page):
+    assert await page.run(NAMELESS) == []
+    await page.call(
+        "Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True
+    )
+    assert await page.until("innerWidth === 360 && document.documentElement.scrollWidth") <= 360
+
+
+async def test_the_content_security_policy_is_kept(page):
+    """What fails without a gateway is the network alone: nothing the policy has refused."""
+    assert [c for c in page.complaints if "Policy" in c or "Failed to load resource" not in c] == []
