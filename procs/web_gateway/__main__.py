@@ -1,17 +1,62 @@
 """The gateway as a process."""
 
+import dataclasses
+
 from bus import Bus, run
+from bus.node import Node
+from bus.settings import masked
+from bus.topics import NODES, SINKS
+from procs.sink.backends.pacer import Pacer
 from procs.sink.core.session import Rules
 from procs.web_gateway.app import WebNode
 from procs.web_gateway.backends.browsers import Browsers
+from procs.web_gateway.backends.calls_http import Calls
+from procs.web_gateway.backends.guard import Guard
+from procs.web_gateway.backends.history import History
+from procs.web_gateway.backends.http import make_app
+from procs.web_gateway.backends.pages_http import Pages
+from procs.web_gateway.backends.site import Site
+from procs.web_gateway.backends.sockets import Sockets
+from procs.web_gateway.backends.watch import Observer
+from procs.web_gateway.backends.watch_routes import WatchRoutes
 from procs.web_gateway.config import Config
+from procs.web_gateway.core.access import Names
+from procs.web_gateway.desk import BusDesk
 
 
-def make(bus: Bus, config: Config) -> WebNode:
-    """The gateway with its listening side."""
-    web, session = config.web, config.session
+def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
+    """The gateway and its HTTP side.
+
+    Args:
+        secret: seals links and cookies; shared with the command line.
+    """
+    web, session, port = config.web, config.session, config.web.page_port(config.bus.base_port)
+    desk = BusDesk(bus)
+    names = Names(web.host, port, web.hosts, web.origins)
+    guard = Guard(names, secret, web.api_key, web.jwt_secret, port, desk.mono_ms, desk.wall_ms)
+    history = History(config.base.state_path / "calls.db")
+    browsers = Browsers(desk, Pacer(bus.clock.mono_ns), history)
+    sections = {name: masked(section) for name, section in _sections(config).items()}
+    app = make_app(
+        guard,
+        Sockets(browsers, guard, web.max_connections).add_routes,
+        Calls(browsers).add_routes,
+        WatchRoutes(Observer(desk, NODES, SINKS, sections)),
+        Pages().add_routes,
+    )
+    site = Site(app, web.host, port)
+    browsers.site = site if web.enabled else None
     rules = Rules(WebNode.name, web.enabled, round(session.start_timeout_s * 1000))
-    return WebNode(bus, rules, Browsers(), session.max_sessions, 0)
+    return WebNode(bus, rules, browsers, session.max_sessions), site
+
+
+def make(node: Node, config: Config) -> WebNode:
+    """The gateway with its listening side."""
+    return build(node, config, node.keys.token(WebNode.name))[0]
+
+
+def _sections(config: Config) -> dict[str, object]:
+    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
 if __name__ == "__main__":

@@ -4,15 +4,26 @@ from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
 from bus.messages import RequestAnswer, RequestKind
+from procs.sink.backends.base import VoiceBackend
 
 
 class Heard(Protocol):
     """An event of the bus (`bus.interface.Received`)."""
 
-    topic: str
-    header: Any
-    """`bus.header.Header`: who sent it, and when."""
-    message: Any
+    @property
+    def topic(self) -> str:
+        """Which one."""
+        ...
+
+    @property
+    def header(self) -> Any:
+        """`bus.header.Header`: who sent it, and when."""
+        ...
+
+    @property
+    def message(self) -> Any:
+        """What it says."""
+        ...
 
     @property
     def session(self) -> str:
@@ -68,4 +79,12 @@ class Desk(Protocol):
 
     def log(self, event: str, **fields: object) -> None:
         """A line for the operator; never text, names or secrets."""
+        ...
+
+
+class WebBackend(VoiceBackend, Protocol):
+    """A place where what was heard is known better than by what was sent."""
+
+    def heard_ms(self, session: str, turn: int, played_ms: int) -> int:
+        """Up to where a turn was heard, of what was sent; may go back by a client's word."""
         ...

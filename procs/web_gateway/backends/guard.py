@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import jwt
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from procs.web_gateway.core.access import (
     COOKIE_MS,
@@ -59,10 +60,9 @@ def principal(request: web.Request) -> Principal:
     Raises:
         HTTPUnauthorized: nobody that we know.
     """
-    found = request.get(PRINCIPAL)
-    if found is None:
+    if PRINCIPAL not in request:
         raise web.HTTPUnauthorized(text="Ask for a new link: ./miku link\n")
-    return found
+    return request[PRINCIPAL]
 
 
 class Guard:
@@ -102,12 +102,14 @@ class Guard:
         return bool(self._api_key or self._jwt_secret)
 
     @property
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """For `web.Application`."""
 
         @web.middleware
         async def judge(request: web.Request, handler: Handler) -> web.StreamResponse:
             self._check_names(request)
+            if request.path == "/" and "token" in request.query:
+                return self._enter(request)
             found = self._principal(request)
             if found:
                 request[PRINCIPAL] = found
@@ -119,6 +121,20 @@ class Guard:
             return await handler(request)
 
         return judge
+
+    def _enter(self, request: web.Request) -> web.StreamResponse:
+        """A link: its token becomes a cookie, and leaves the address bar.
+
+        Raises:
+            HTTPUnauthorized: it is not valid (any more).
+        """
+        who = self.redeem(request, request.query["token"])
+        if who is None:
+            text = "This link was used already, or is older than 5 minutes. For a new one: ./miku link\n"
+            raise web.HTTPUnauthorized(text=text)
+        response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
+        self._sign_in(response, who, secure=request.secure)
+        return response
 
     def _check_names(self, request: web.Request) -> None:
         host = request.headers.get("Host", "")
@@ -181,7 +197,7 @@ class Guard:
             self._fail(request)
         return None, "auth.invalid_api_key" if api_key else "auth.required"
 
-    def sign_in(self, response: web.StreamResponse, who: Principal, *, secure: bool) -> None:
+    def _sign_in(self, response: web.StreamResponse, who: Principal, *, secure: bool) -> None:
         """Give the browser its cookie."""
         value = cookie_value(self._secret, who.id, self._wall_ms())
         response.set_cookie(

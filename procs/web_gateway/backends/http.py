@@ -1,6 +1,5 @@
 """The gateway's HTTP side: one application for all routes, behind one door."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -32,9 +31,7 @@ def make_app(guard: Guard, *registrars: Registrar) -> web.Application:
 
 def answer(value: Any, status: int = 200) -> web.Response:
     """A JSON answer that nobody keeps."""
-    return web.json_response(
-        value, status=status, headers={"Cache-Control": "no-store"}, dumps=lambda v: json.dumps(v)
-    )
+    return web.json_response(value, status=status, headers={"Cache-Control": "no-store"})
 
 
 async def _me(request: web.Request) -> web.Response:

@@ -59,7 +59,7 @@ class Names:
     """
 
     def __init__(self, bind_host: str, port: int, hosts: Iterable[str], origins: Iterable[str]) -> None:
-        own = [name for name in (*LOOPBACK, bind_host) if name not in ("", "0.0.0.0", "::")]  # noqa: S104
+        own = [name for name in (*LOOPBACK, bind_host) if name not in ("", "0.0.0.0", "::")]
         bracketed = [f"[{name}]" if ":" in name and not name.startswith("[") else name for name in own]
         self._hosts = {f"{name}:{port}".lower() for name in bracketed}
         self._hosts |= {name.lower() for name in hosts}

@@ -75,7 +75,9 @@ class ChatProtocol:
         if self.state is not State.ACTIVE:
             return []  # clients of this protocol send sound from the first moment on
         if not n_bytes or n_bytes % 2:
-            return [Fault("audio.frame_size_mismatch", f"16-bit samples are expected; this had {n_bytes} bytes.")]
+            return [
+                Fault("audio.frame_size_mismatch", f"16-bit samples are expected; this had {n_bytes} bytes.")
+            ]
         return [Sound(-(-n_bytes // FRAME_BYTES))]
 
     def take_text(self, raw: str, now_ms: int) -> list[Step]:
@@ -92,7 +94,7 @@ class ChatProtocol:
             return [Fault("protocol.invalid_message", "A message is an object with a type.")]
         return self._take(message.pop("type"), message)
 
-    def _take(self, kind: str, message: dict[str, Any]) -> list[Step]:
+    def _take(self, kind: str, message: dict[str, Any]) -> list[Step]:  # noqa: PLR0911 - a table as a match
         fields = MESSAGES.get(kind)
         if fields is None:
             return [Fault("protocol.unsupported", f"There is no message of type {kind[:64]!r} here.")]

@@ -22,7 +22,8 @@ def _taps(factor: int) -> npt.NDArray[np.float32]:
     n_taps = TAPS_PER_PHASE * factor + 1
     times = (np.arange(n_taps) - (n_taps - 1) / 2) / factor
     taps = np.sinc(times * PASS_BAND) * np.kaiser(n_taps, BETA)
-    return (taps / taps.sum()).astype(np.float32)
+    normalised: npt.NDArray[np.float32] = (taps / taps.sum()).astype(np.float32)
+    return normalised
 
 
 class Decimator:
@@ -34,7 +35,7 @@ class Decimator:
 
     def __init__(self, rate_hz: int) -> None:
         self._factor, rest = divmod(SAMPLE_RATE_HZ, rate_hz)
-        assert not rest and self._factor
+        assert not rest, rate_hz
         self._past = np.zeros(len(_taps(self._factor)) - 1, np.float32)
 
     def feed(self, pcm: bytes) -> bytes:

@@ -98,9 +98,11 @@ class Chat:
         start = started[-1]
         return start.turn, start.position_ms + (last_chunk - start.chunk + 1) * FRAME_MS
 
-    def _messages(self, event: Event) -> list[dict[str, Any]]:
+    def _messages(self, event: Event) -> list[dict[str, Any]]:  # noqa: PLR0911 - a table as a match
         data = event.data
         match event.type:
+            case "session.starting":
+                return [_status("starting")]
             case "session.started":
                 return [{"type": "video_mode", "enabled": False}, _status("listening")]
             case "session.stopped":

@@ -35,10 +35,12 @@ def words(code: str) -> str:
     return sentence(code) if code in CODES else ""
 
 
-def error(code: str, message: str = "", sender: str = "server") -> Event:
-    """Something went wrong."""
+def error(code: str, message: str = "", sender: str = "server", prompt_id: str = "") -> Event:
+    """Something went wrong, with the prompt it is about if there is one."""
     stage = STAGES.get(code.replace("_", ".").partition(".")[0], "session")
     data = {"sender": sender, "code": code, "message": message or words(code), "stage": stage}
+    if prompt_id:
+        data["id"] = prompt_id
     source = sender if sender in ("client", "server") else "system"
     return Event("error", data, source, IN if stage == "audio" else CONTROL)
 

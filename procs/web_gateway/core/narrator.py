@@ -17,7 +17,7 @@ HEARD_STEP_MS = 100
 """Positions closer than this are not worth an event."""
 
 GONE_MS = 1_500
-"""A turn that is no longer worked on and of whose end nobody spoke (events may be lost) is over after this."""
+"""A turn that nobody works on any more is over after this, should the event of its end be lost."""
 
 TURNS_KEPT = 64
 """Turns remembered; those that wait are fewer."""
@@ -182,9 +182,7 @@ def _caption(turn: Turn, spoken: SpokenState) -> list[Event]:
         return []
     first = len(turn.marks)
     turn.marks, turn.duration_ms, turn.is_spoken = spoken.marks, spoken.duration_ms, spoken.complete
-    return [
-        events.captions(turn.number, first, spoken.marks[first:], spoken.duration_ms, spoken.complete)
-    ]
+    return [events.captions(turn.number, first, spoken.marks[first:], spoken.duration_ms, spoken.complete)]
 
 
 def _position(turn: Turn, heard_ms: int) -> list[Event]:

@@ -171,8 +171,17 @@ _METADATA: Fields = {
     "output": Field(shaped(_OUTPUT)),
 }
 FORBIDDEN = frozenset(
-    "systemPrompt services tools configVersionId assistantId firstTurnMode generatedOpenerEnabled bargeIn "
-    "knowledgeBaseId knowledge openerAudio llm asr tts".split()
+    ("systemPrompt", "services", "tools", "configVersionId", "assistantId", "firstTurnMode")
+    + (
+        "generatedOpenerEnabled",
+        "bargeIn",
+        "knowledgeBaseId",
+        "knowledge",
+        "openerAudio",
+        "llm",
+        "asr",
+        "tts",
+    )
 )
 """Metadata by which other servers of this protocol let a client change them; here only the operator may."""
 
@@ -293,7 +302,7 @@ class Protocol:
             return [Fault("protocol.invalid_message", "A message is an object with a type.")]
         return self._take(message.pop("type"), message)
 
-    def _take(self, kind: str, message: dict[str, Any]) -> list[Step]:
+    def _take(self, kind: str, message: dict[str, Any]) -> list[Step]:  # noqa: PLR0911 - a table as a match
         row = MESSAGES.get(kind)
         if row is None:
             return [Fault("protocol.unsupported", f"There is no message of type {kind[:64]!r} here.")]
@@ -329,7 +338,9 @@ class Protocol:
             return self._end(Fault("protocol.version_unsupported", text))
         auth = message.get("auth", {})
         if not self._is_known and (code := self._verify(auth.get("apiKey", ""), auth.get("jwt", ""))):
-            wrong = "The API key is wrong." if code == "auth.invalid_api_key" else "A valid credential is needed."
+            wrong = (
+                "The API key is wrong." if code == "auth.invalid_api_key" else "A valid credential is needed."
+            )
             return self._end(Fault(code, wrong, "auth"))
         self.state = State.ACTIVE if self._is_resuming else State.WAIT_START
         received = message.get("received", {})
