@@ -127,7 +127,7 @@ class Running:
     def _hear(self, playout: PlayoutState | None) -> None:
         is_ours = playout is not None and playout.turn == self.turn
         if playout and is_ours:
-            self._played_ms = max(self._played_ms, playout.played_ms)
+            self._played_ms = playout.played_ms  # a client's word on what it heard may take some back
         self._is_unheard = self._played_ms > 0 and not is_ours
         self._finished |= playout is not None and playout.finished_turn >= self.turn
 
