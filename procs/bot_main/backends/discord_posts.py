@@ -66,7 +66,7 @@ def edited(post: Post) -> Body:
     texts = pages.split(_sound(post.text)) or [""]
     if len(texts) > 1:
         raise BadMessage("an edited post must fit in one message")
-    payload = {"components": [], "attachments": []} | _body(post, texts[0]) | _buttons(post.buttons)
+    payload: Json = {"components": [], "attachments": []} | _body(post, texts[0]) | _buttons(post.buttons)
     return _with_files(payload, post.files)
 
 

@@ -81,7 +81,7 @@ class Rest:
         is_repeatable: bool = True,
         params: Json | None = None,
         within_s: float = 0.0,
-        **places: str | int,
+        **places: Any,
     ) -> Any:
         """One request; its JSON answer.
 
@@ -100,7 +100,8 @@ class Rest:
             Lost: no answer in time.
         """
         more: dict[str, Any] = {"params": params} if params else {}
-        more["timeout"] = aiohttp.ClientTimeout(total=self._patience.attempt_s)
+        attempt_s = min(self._patience.attempt_s, (within_s or self._patience.call_s) / 2)
+        more["timeout"] = aiohttp.ClientTimeout(total=attempt_s)
         if isinstance(body, Body) and body.files:
             more["form"] = _form(body)
         elif body is not None:
@@ -122,8 +123,6 @@ class Rest:
                     try:
                         return await attempt()
                     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
-                        if limit.expired():
-                            raise
                         pause_s = _pause_s(error, n_failed, is_repeatable)
                     n_failed += 1
                     if asyncio.get_running_loop().time() + pause_s > (limit.when() or 0.0):
@@ -139,7 +138,7 @@ def _pause_s(error: Exception, n_failed: int, is_repeatable: bool) -> float:
     Raises:
         Refused, Lost: there is none.
     """
-    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2**n_failed) * random.uniform(0.8, 1.2)
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**n_failed) * random.uniform(0.8, 1.2)
     if isinstance(error, discord.HTTPException):
         if error.status == TOO_MANY:
             return max(pause_s, _retry_after_s(error))
