@@ -15,8 +15,8 @@ _ASKING = (
 _FOR = r"(?:for\s+(?:me|us)\s+|me\s+|us\s+)"
 _ARTWORK = r"(?:drawing|picture|image|sketch|painting|portrait)"
 _VERB = (
-    rf"(?:(?:draw|sketch|paint)\s+(?P<personal>{_FOR})?"
-    rf"|(?:draw|make|paint|create|generate)\s+(?:{_FOR})?(?:a|an|another)\s+{_ARTWORK}\s+of\s+(?P<of>))"
+    rf"(?:(?:draw|make|paint|create|generate)\s+(?:{_FOR})?(?:a|an|another)\s+{_ARTWORK}\s+of\s+(?P<of>)"
+    rf"|(?:draw|sketch|paint)\s+(?P<personal>{_FOR})?)"
 )
 
 _NO_SUBJECT = re.compile(
