@@ -1,4 +1,4 @@
-"""A ComfyUI server that does what a test tells it to: its queue, events, history and pictures, over real sockets.
+"""A ComfyUI server that does what a test tells it to: queue, events, history, pictures, over real sockets.
 
     async with ComfyDouble() as comfy:
         comfy.play(Run(fault="out_of_memory"))
@@ -14,6 +14,7 @@ import itertools
 import json
 import uuid
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -143,10 +144,8 @@ class ComfyDouble:
 
     async def _run(self, entry: tuple[int, str, dict[str, Any], str, Run]) -> None:
         _, id_, _, client, run = entry
-        try:
+        with suppress(ConnectionError):
             await self._perform(id_, client, run)
-        except ConnectionError:
-            pass
 
     async def _perform(self, id_: str, client: str, run: Run) -> None:
         told = "" if run.fault == "silent" else client

@@ -62,6 +62,7 @@ class Vram:
         finally:
             with suppress(ProcessLookupError):
                 process.kill()
+            await process.wait()
 
 
 def kernel_figures(drm: Path) -> list[tuple[int, int]]:

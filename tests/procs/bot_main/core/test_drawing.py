@@ -45,7 +45,62 @@ REQUESTS = {
     "draw a\nhouse with\ta garden": "a house with a garden",
 }
 
-INNOCENT = ["I draw every day", "you draw so well", "can you draw", "can you draw?", "can you draw well?", "can you draw better than Evil Miku?", "what would you draw if you could", "I put it in the drawer", "the drawer is stuck", "draw up a contract with me", "withdraw my money", "withdraw a cat from the shelter", "drawing is fun", "drawn together is a funny show", "draw a conclusion from this", "please draw your own conclusions", "can you draw a conclusion from that?", "draw the line somewhere", "could you draw attention to my stream", "draw a blank", "draw a deep breath", "draw near", "draw straws with us", "draw a card", "draw 2 cards", "draw the curtains, Miku", "draw your sword!", "draw me closer", "draw back", "draw!", "draw?", "draw.", "draw was fair, both teams were good", "draw against Spain, can you believe it", "draw ", "don't draw a cat", "never draw that again", "let's draw something together", "who can draw a cat here", "how do you draw a cat?", "why did they draw 2-2", "he said draw a cat", "it was a draw", "did you see the lottery draw", "the draw begins at nine", "redraw it", "overdraw my account", "drawbridge", "drawback of that plan", "do you like to draw?", "my sister can draw a cat", "luck of the draw", "you have to draw from the deck", "will you draw on experience", "draw inspiration from music"]
+INNOCENT = """\
+I draw every day
+you draw so well
+can you draw
+can you draw?
+can you draw well?
+can you draw better than Evil Miku?
+what would you draw if you could
+I put it in the drawer
+the drawer is stuck
+draw up a contract with me
+withdraw my money
+withdraw a cat from the shelter
+drawing is fun
+drawn together is a funny show
+draw a conclusion from this
+please draw your own conclusions
+can you draw a conclusion from that?
+draw the line somewhere
+could you draw attention to my stream
+draw a blank
+draw a deep breath
+draw near
+draw straws with us
+draw a card
+draw 2 cards
+draw the curtains, Miku
+draw your sword!
+draw me closer
+draw back
+draw!
+draw?
+draw.
+draw was fair, both teams were good
+draw against Spain, can you believe it
+draw
+don't draw a cat
+never draw that again
+let's draw something together
+who can draw a cat here
+how do you draw a cat?
+why did they draw 2-2
+he said draw a cat
+it was a draw
+did you see the lottery draw
+the draw begins at nine
+redraw it
+overdraw my account
+drawbridge
+drawback of that plan
+do you like to draw?
+my sister can draw a cat
+luck of the draw
+you have to draw from the deck
+will you draw on experience
+draw inspiration from music""".splitlines()
 
 
 @pytest.mark.parametrize(("text", "subject"), REQUESTS.items())
@@ -63,8 +118,9 @@ def innocent_sentences() -> list[str]:
     said = ("draw", "drew", "withdraw", "draw a cat", "draw me", "redraw it", "like to draw", "can draw")
     ends = ("all day", "from the drawer", "with you", "in art class", "when it rains", "a lot, Miku")
     plain = [" ".join(words) for words in itertools.product(who, said, ends)]
-    idioms = ("a conclusion", "the line", "attention to it", "a blank", "lots", "near", "breath", "up a plan",
-              "on your talent", "to a close", "from memory", "level with them", "first blood", "straws")  # fmt: skip
+    idioms = ("a conclusion", "the line", "attention to it", "a blank", "lots", "near", "breath")
+    idioms += ("up a plan", "on your talent", "to a close", "from memory", "level with them", "straws")
+    idioms += ("first blood",)
     calls = ("", "Miku, ", "hey Miku ", "please ", "can you ", "Miku, could you please ", "would you ", "ok ")
     return plain + [f"{call}draw {idiom}" for call, idiom in itertools.product(calls, idioms)]
 
