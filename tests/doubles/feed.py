@@ -148,7 +148,8 @@ class FeedDouble:
             ]
             return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Shop</title>{"".join(entries)}</feed>'.encode()
         entries = [
-            f"<item><title>{title}</title><link>{link}</link><guid>{link}</guid></item>" for title, link in pairs
+            f"<item><title>{title}</title><link>{link}</link><guid>{link}</guid></item>"
+            for title, link in pairs
         ]
         return f'<rss version="2.0"><channel><title>Shop</title>{"".join(entries)}</channel></rss>'.encode()
 

@@ -59,7 +59,12 @@ def test_joining_needs_momentum_messages_time_and_chance():
 
 OCCASIONS = {
     "join": {"momentum": 0.7, "n_since_appearance": 5, "since_act_s": 301},
-    "cheer": {"momentum": 1.05, "n_since_appearance": 10, "since_act_s": 901, "profile": Profile(0.8, 0.1, 0.5)},
+    "cheer": {
+        "momentum": 1.05,
+        "n_since_appearance": 10,
+        "since_act_s": 901,
+        "profile": Profile(0.8, 0.1, 0.5),
+    },
     "engage": {"momentum": 0.2, "n_busiest": 3, "since_act_s": 1801},
     "break_silence": {"since_message_s": 3601, "since_act_s": 7201},
     "share": {"since_act_s": 10_801, "since_message_s": 10},

@@ -34,7 +34,9 @@ def test_an_item_is_known_by_its_id_then_its_link_then_its_title():
     assert key("<title>A</title>") != key("<title>B</title>")
 
 
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "file:///etc", "https://a b", "https://x/" + "y" * LINK_CHARS])
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "file:///etc", "https://a b", "https://x/" + "y" * LINK_CHARS]
+)
 def test_links_that_are_no_web_address_are_dropped(link):
     (item,) = from_json({"items": [{"id": "1", "title": "Miku", "url": link}]})
     assert (item.title, item.link) == ("Miku", "")
@@ -65,7 +67,9 @@ def test_xml_that_is_no_feed():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(["items", "id", "title", "url"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=5) | st.dictionaries(st.sampled_from(["items", "id", "title", "url"]), inner)
+    ),
     max_leaves=20,
 )
 

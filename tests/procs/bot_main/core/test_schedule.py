@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, time
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -54,7 +55,7 @@ def test_a_daily_job_comes_once_each_day_whatever_the_clock_does(when, zone, aft
         after = next_ms(when, after, zone)
         days.append(datetime.fromtimestamp(after / 1000, zone).date())
     # Samoa had no 30 December 2011; none of the tested years skips a day.
-    assert [(b - a).days for a, b in zip(days, days[1:], strict=False)] == [1] * 9
+    assert [(b - a).days for a, b in pairwise(days)] == [1] * 9
 
 
 def test_a_time_that_spring_skips_comes_as_much_later():
@@ -109,7 +110,12 @@ JOB = Job("post-1-1", "post", 1, 10, When(18, 0, weekday=4), text="hi")
 
 def test_a_job_survives_being_kept_and_another_shape_is_none():
     assert Job.of(JOB.document()) == JOB
-    broken = [{}, {"when": 3}, {**JOB.document(), "kind": "exec"}, {**JOB.document(), "when": {"hour": 99, "minute": 0}}]
+    broken = [
+        {},
+        {"when": 3},
+        {**JOB.document(), "kind": "exec"},
+        {**JOB.document(), "when": {"hour": 99, "minute": 0}},
+    ]
     assert [Job.of(document) for document in broken] == [None] * len(broken)
 
 

@@ -1,6 +1,6 @@
 """A kit for features whose parts are played by hand: gate, model, clock, chat; the shelf is the real one.
 
-    async with hands(settings={...}, services={...}) as kit_and_parts: ...
+async with hands(settings={...}, services={...}) as kit_and_parts: ...
 """
 
 import asyncio
@@ -109,7 +109,9 @@ class Hands:
         return self.clock.wall_ns() // 1_000_000
 
 
-def call(command: str, text: str = "", by: Person = ANNA, guild_id: int = HOME, channel_id: int = GENERAL) -> Call:
+def call(
+    command: str, text: str = "", by: Person = ANNA, guild_id: int = HOME, channel_id: int = GENERAL
+) -> Call:
     """Somebody uses a command."""
     return Call(command, text, guild_id, channel_id, 1, by)
 

@@ -1,0 +1,259 @@
+"""The feature with a clock by hand; how the watch treats due times shows `backends/test_scheduler.py`."""
+
+import asyncio
+import time
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from bus.errors import BadSettings
+from procs.bot_main.backends.base_schedule import Clerk, Scheduler
+from procs.bot_main.backends.scheduler import ApScheduler
+from procs.bot_main.core.schedule import JOBS_PER_GUILD
+from procs.bot_main.feature_settings import ScheduleSettings
+from procs.bot_main.features.schedule import Schedule, make
+from procs.bot_main.mood_now import ASLEEP, mood_now
+from tests.procs.bot_main.features.hands import DictDocuments, Hands, call, hands
+from tests.procs.bot_main.hand_chat import ANNA, BERT, HOME
+from tests.waiting import until
+
+pytestmark = pytest.mark.unit
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+class HandScheduler:
+    """Begins nothing by itself: `due` does what the watch would do."""
+
+    async def run(self, clerk: Clerk) -> None:
+        await asyncio.Event().wait()
+
+    def changed(self) -> None:
+        pass
+
+
+def diary(zone: str = "Europe/Berlin", scheduler: Scheduler | None = None, **options):
+    return hands([ScheduleSettings(timezone=zone)], {Scheduler: scheduler or HandScheduler()}, **options)
+
+
+async def due(h: Hands, feature: Schedule, kind: str) -> bool:
+    """Let the time of the next job of a kind come, and have it done."""
+    job = min((one for one in feature.jobs() if one.kind == kind), key=lambda one: one.next_ms)
+    h.clock.advance_ms(max(job.next_ms - h.now_ms(), 10_000))
+    return await feature.fire(job, job.next_ms)
+
+
+async def test_a_weekly_post_is_listed_posted_and_removed():
+    async with diary() as h:
+        feature = make(h.kit)
+        answer = await feature.command(call("schedule", "add fri 18:00 New video: https://v.example/1"))
+        assert "Friday 18:00 (Europe/Berlin)" in answer
+        assert "1. Friday 18:00: New video" in await feature.command(call("schedule", "list"))
+        assert await due(h, feature, "post")
+        assert h.chat.texts() == ["New video: https://v.example/1"]
+        there = datetime.fromtimestamp(h.now_ms() / 1000, BERLIN)
+        assert (there.weekday(), there.hour, there.minute) == (4, 18, 0)
+        assert "gone" in await feature.command(call("schedule", "remove 1"))
+        assert "Nothing is scheduled" in await feature.command(call("schedule"))
+        assert list(h.shelf.all("job")) == []
+
+
+async def test_birthdays_are_greeted_by_name_at_nine():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("birthday", "12-24", ANNA))
+        assert await due(h, feature, "birthday")
+        (posted,) = h.chat.posted
+        assert "Anna" in posted.post.text
+        assert posted.post.pings == (ANNA.id,)
+        there = datetime.fromtimestamp(h.now_ms() / 1000, BERLIN)
+        assert (there.month, there.day, there.hour) == (12, 24, 9)
+        await feature.command(call("birthday", "off", ANNA))
+        assert list(feature.jobs()) == []
+
+
+async def test_one_birthday_each_and_the_newest_counts():
+    async with diary() as h:
+        feature = make(h.kit)
+        for text, who in (("01-01", ANNA), ("02-02", ANNA), ("03-03", BERT)):
+            await feature.command(call("birthday", text, who))
+        assert sorted(job.when.month for job in feature.jobs()) == [2, 3]
+
+
+async def test_who_has_left_is_not_greeted():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("birthday", "12-24", ANNA))
+        del h.chat.people[ANNA.id]
+        assert await due(h, feature, "birthday")
+        assert h.chat.posted == []
+
+
+async def test_bedtime_and_wake_up():
+    async with diary() as h:
+        feature = make(h.kit)
+        answer = await feature.command(call("bedtime", "23:00"))
+        assert "from 23:00 to 07:00" in answer
+        assert "every day 23:00" in await feature.command(call("bedtime"))
+        assert await due(h, feature, "bedtime")
+        assert mood_now(h.shelf, HOME) == ASLEEP
+        assert h.chat.texts()[0].startswith("🌙")
+        assert await due(h, feature, "wakeup")
+        assert mood_now(h.shelf, HOME) != ASLEEP
+        assert len(h.chat.posted) == 1
+
+
+async def test_wake_up_leaves_a_mood_alone_that_somebody_chose_at_night():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("bedtime", "23:00 06:30"))
+        await due(h, feature, "bedtime")
+        h.shelf.put("mood", str(HOME), {"name": "silly"})
+        await due(h, feature, "wakeup")
+        assert mood_now(h.shelf, HOME) == "silly"
+
+
+async def test_no_bedtime_wakes_her():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("bedtime", "23:00 06:30"))
+        await due(h, feature, "bedtime")
+        await feature.command(call("bedtime", "off"))
+        assert (mood_now(h.shelf, HOME) == ASLEEP, list(feature.jobs())) == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        ("schedule", "add"), ("schedule", "add someday 18:00 x"), ("schedule", "add fri 18:00"),
+        ("schedule", "fly"),
+        ("schedule", "add fri 25:00 x"), ("birthday", ""), ("birthday", "02-30"), ("birthday", "tomorrow"),
+        ("bedtime", "late"), ("bedtime", "23:00 06:00 07:00"), ("bedtime", "25:00"),
+    ],
+)  # fmt: skip
+async def test_what_it_does_not_understand_is_answered_with_how_to_say_it(command, text):
+    async with diary() as h:
+        feature = make(h.kit)
+        assert "Say `" in await feature.command(call(command, text))
+        assert list(feature.jobs()) == []
+
+
+async def test_limits():
+    async with diary() as h:
+        feature = make(h.kit)
+        for _ in range(JOBS_PER_GUILD):
+            await feature.command(call("schedule", "add mon 9:00 hello"))
+        assert "remove one first" in await feature.command(call("schedule", "add mon 9:00 hello"))
+        assert "too long" in await feature.command(call("schedule", f"add mon 9:00 {'x' * 1_600}"))
+        assert "server only" in await feature.command(call("birthday", "01-01", guild_id=0))
+        assert "must differ" in await feature.command(call("bedtime", "23:00 23:00"))
+
+
+async def test_a_zone_of_its_own_moves_all_jobs_of_a_guild():
+    async with diary("UTC") as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        (before,) = feature.jobs()
+        assert "don't know" in await feature.command(call("schedule", "zone Atlantis/Deep"))
+        assert "don't know" in await feature.command(call("schedule", "zone ../../etc/passwd"))
+        await feature.command(call("schedule", "zone Asia/Tokyo"))
+        (after,) = feature.jobs()
+        assert (before.next_ms - after.next_ms) % (7 * 86_400_000) == 9 * 3_600_000
+        assert "Asia/Tokyo" in await feature.command(call("schedule", "list"))
+
+
+def test_a_zone_that_is_none_is_refused_at_the_start():
+    async def begin():
+        async with diary("Mars/Olympus") as h:
+            make(h.kit)
+
+    with pytest.raises(BadSettings, match="Europe/Berlin"):
+        asyncio.run(begin())
+
+
+async def test_nothing_begins_while_closed_nor_too_soon_after_another():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        h.gate.close()
+        assert not feature.may_fire()
+        assert not await due(h, feature, "post")
+        assert h.chat.posted == []
+        h.gate.open()
+        assert feature.may_fire()
+        assert await due(h, feature, "post")
+        assert not feature.may_fire()
+        h.clock.advance_ms(5_000)
+        assert feature.may_fire()
+
+
+async def test_discord_away_is_told_once_and_the_job_waits():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        h.chat.fails("send", "discord_unreachable", times=2)
+        assert not await due(h, feature, "post")
+        assert not feature.may_fire(), "for a minute"
+        h.clock.advance_ms(60_000)
+        assert not await due(h, feature, "post")
+        assert feature.code == "discord_unreachable"
+        assert len(h.lines("warning", "feature degraded")) == 1
+        assert await due(h, feature, "post")
+        assert (h.chat.texts(), feature.code) == (["hi"], "")
+
+
+async def test_a_channel_that_is_forbidden_is_told_and_the_job_comes_again_next_week():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        h.chat.fails("send", "discord_forbidden")
+        assert await due(h, feature, "post")
+        assert feature.code == "discord_forbidden"
+
+
+async def test_jobs_of_a_guild_that_is_away_say_nothing():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        h.chat.loses_guild()
+        assert await due(h, feature, "post")
+        assert h.chat.posted == []
+
+
+async def test_jobs_survive_a_restart_and_damage_costs_only_what_is_damaged():
+    disk = DictDocuments()
+    async with diary(disk=disk) as h:
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        await feature.command(call("birthday", "12-24"))
+        before = sorted(feature.jobs(), key=lambda job: job.id)
+        await h.shelf.written()
+    disk.kept["job", "broken"] = {"kind": "exec", "when": "now"}
+    async with diary(disk=disk) as h:
+        assert sorted(make(h.kit).jobs(), key=lambda job: job.id) == before
+
+
+async def test_with_the_real_watch_a_job_is_done_after_a_session_and_once():
+    """The machine's clock: due a moment ago, the gate closed, then open."""
+    async with diary(scheduler=ApScheduler(look_s=0.02)) as h:
+        h.clock.step_wall_ms(time.time_ns() // 1_000_000 - h.now_ms())
+        feature = make(h.kit)
+        await feature.command(call("schedule", "add fri 18:00 hi"))
+        (job,) = feature.jobs()
+        overdue = job.__class__(**{**job.__dict__, "next_ms": h.now_ms() - 60_000})
+        feature.keep(overdue)
+        h.gate.close()
+        task = asyncio.create_task(feature.run())
+        await asyncio.sleep(0.1)
+        assert h.chat.posted == []
+        h.gate.open()
+        await until(lambda: h.chat.posted)
+        await until(lambda: h.lines("info", "job done"))
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert h.chat.texts() == ["hi"]
+        (job,) = feature.jobs()
+        assert job.next_ms > h.now_ms()
+        await h.shelf.written()
+        assert h.disk.kept["job", job.id]["next_ms"] == job.next_ms
