@@ -120,6 +120,7 @@ class WatchRoutes:
 
     def _counting(self) -> Middleware:
         figures = self._observer.figures
+        figures.add("miku_watch_dropped_total", 0)
         for route in ROUTES:
             figures.put("miku_browser_connections", 0, route)
 

@@ -76,7 +76,7 @@ const SECTIONS = {
     make("td", { text: String(row.bytes_per_s) })))),
   settings: (sections) => byId("settings").replaceChildren(...Object.entries(sections).flatMap(
     ([section, keys]) => Object.entries(keys).map(([key, value]) => make("tr", {},
-      make("td", { text: section ? `${section}.${key}` : key }),
+      make("td", { text: section === "base" ? key : `${section}.${key}` }),
       make("td", { text: Array.isArray(value) ? value.join(", ") : String(value) }))))),
 };
 
