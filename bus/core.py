@@ -3,7 +3,7 @@
 `Node` (real sockets) and `MemoryNode` (tests) share it, so that both judge a message alike.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from bus import wire
@@ -45,6 +45,7 @@ class Receiver:
         self.decode_errors = 0
         self.dropped_stale = 0
         self._traffic: dict[str, list[int]] = {}
+        self._may_apply: Callable[[str], bool] = lambda session: True
         self._levels = {r: Followed(clock) for r in self.reads if self._pattern(r) is Pattern.STATE}
         self._events: dict[str, list[Inbox[Received[Any]]]] = {}
         self.inboxes: dict[str, Inbox[tuple[Header, bytes]]] = {}
@@ -190,8 +191,12 @@ class Receiver:
         return {
             s: max(self.floors.floor(s), state.since_ms)
             for s, state in self.sessions()
-            if state.phase in LIVE_PHASES
+            if state.phase in LIVE_PHASES and self._may_apply(s)
         }
+
+    def hold_sessions(self, may_apply: Callable[[str], bool]) -> None:
+        """A session counts as applied only once `may_apply(session)` is true."""
+        self._may_apply = may_apply
 
     def _pattern(self, name: str) -> Pattern:
         rows = [row for row in TOPICS.values() if matches(name, row.name)]

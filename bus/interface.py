@@ -15,7 +15,7 @@ A name in `reads` that ends with a dot follows every topic that begins with it. 
 to it only where it names that very topic in `reads`.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -170,6 +170,18 @@ class Bus(Protocol):
 
     def traffic(self) -> dict[str, tuple[int, int]]:
         """Topic → messages and bytes that came in since the start, those that were dropped included."""
+        ...
+
+    def hold_sessions(self, may_apply: Callable[[str], bool]) -> None:
+        """Let a session count as applied (`Health.applied`) only once `may_apply(session)` is true.
+
+        For an app that must put something aside first; its sink waits for that before ACTIVE. Call
+        `acknowledge` when the answer has changed.
+        """
+        ...
+
+    def acknowledge(self) -> None:
+        """Tell at once which sessions this node has applied."""
         ...
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:

@@ -257,6 +257,9 @@ class Node(Receiver):
         if self._publisher is not None and self._publisher.is_watched(row.name):
             self._publisher.send(parts)
 
+    def acknowledge(self) -> None:
+        self._beat()
+
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
         merged = {**self._health.facts, **facts}
         said = Health(state, self._health.pid, code=code, detail=detail, facts=merged)

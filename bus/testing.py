@@ -1,5 +1,6 @@
 """For tests: a clock that stands still, and a node without sockets that judges messages as the real one."""
 
+from dataclasses import replace
 from typing import Any
 
 from bus import codec
@@ -128,6 +129,9 @@ class MemoryNode(Receiver):
         if topic in self.stalled:
             raise PeerStalled(topic)
         self.pushed.append((topic, message, session, turn))
+
+    def acknowledge(self) -> None:
+        self.health = replace(self.health, applied=self.applied())
 
     def report(self, state: NodeState, code: str = "", detail: str = "", **facts: str) -> None:
         self.health = Health(state, 1, code=code, detail=detail, facts={**self.health.facts, **facts})

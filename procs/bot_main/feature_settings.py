@@ -18,6 +18,21 @@ class TextSettings:
     model: str = setting("", "Its model; empty = llm.model.")
     evil_model: str = setting("", "Model of her evil self; empty = the same one.")
     evil_persona_file: str = setting("", "Text file that says who her evil self is; empty = built-in.")
+    api_key: str = setting("", "Key of that server, if it wants one; empty = none.", secret=True)
+    max_tokens: int = setting(400, "Length of a written answer at most, in tokens.", minimum=1, maximum=4000)
+    timeout_s: float = setting(120.0, "A written answer must be there in this time.", minimum=1, maximum=3600)
+    history_messages: int = setting(
+        20, "Messages of a channel that the model is reminded of.", minimum=0, maximum=100
+    )
+    queue_limit: int = setting(
+        100,
+        "Messages that may wait while she speaks; beyond, the oldest is dropped.",
+        minimum=1,
+        maximum=1000,
+    )
+    queue_per_user: int = setting(
+        20, "Messages of one person that may wait; beyond, a new one is refused.", minimum=1, maximum=1000
+    )
 
 
 @dataclass(frozen=True)

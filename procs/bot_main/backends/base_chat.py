@@ -83,6 +83,10 @@ class ChatBackend(Protocol):
         """Messages of people after a message, oldest first."""
         ...
 
+    async def replies(self, channel_id: int, message_id: int) -> list[int]:
+        """Ids of her own replies to a message, oldest first: what an earlier life may have posted."""
+        ...
+
     def person(self, guild_id: int, user_id: int) -> Person | None:
         """Somebody as they are now."""
         ...

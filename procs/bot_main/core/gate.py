@@ -4,8 +4,11 @@ One row per feature, in the order in which a message is offered to them; a row a
 `procs/bot_main/features/<name>.py` are all that a feature is made of.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from bus.messages import Phase
 
 
 class Action(StrEnum):
@@ -63,3 +66,65 @@ FEATURES: tuple[Row, ...] = (
 def row(name: str) -> Row:
     """The row of a feature."""
     return next(row for row in FEATURES if row.name == name)
+
+
+HOLDING = (Phase.STARTING, Phase.ACTIVE, Phase.STOPPING)
+"""Phases in which features stand back."""
+UNKNOWN_MS = 2_000
+"""After a start nothing is known yet, so everything stands back for so long."""
+LOST_MS = 3_000
+"""A session whose level was lost counts for so long beyond its lease: its sink may be restarting."""
+NOTICE_MS = 60_000
+"""A sentence is said to a person once in this time."""
+
+Level = tuple[str, str, Phase]
+"""(sink, session, phase) of a living session level."""
+
+
+class Closure:
+    """Whether a session holds the features back. It keeps nothing that somebody would have to clear.
+
+    Args:
+        now_ms: when this process began to look.
+    """
+
+    def __init__(self, now_ms: int) -> None:
+        self._began_ms = now_ms
+        self._held: dict[tuple[str, str], int | None] = {}
+        """(sink, session) → when its level was lost, None while it lives."""
+
+    def observe(self, levels: Iterable[Level], now_ms: int) -> None:
+        """Take in all levels that live now."""
+        present = {(sink, session): phase for sink, session, phase in levels}
+        for key, phase in present.items():
+            if phase in HOLDING:
+                self._held[key] = None
+            else:
+                self._held.pop(key, None)
+        for key in self._held.keys() - present.keys():
+            if self._held[key] is None:
+                self._held[key] = now_ms
+        self._held = {
+            key: lost_ms
+            for key, lost_ms in self._held.items()
+            if lost_ms is None or now_ms - lost_ms < LOST_MS
+        }
+
+    def is_open(self, now_ms: int) -> bool:
+        """Whether features may begin something, as far as was observed."""
+        return now_ms - self._began_ms >= UNKNOWN_MS and not self._held
+
+
+class Notices:
+    """Who was told lately."""
+
+    def __init__(self) -> None:
+        self._told_ms: dict[tuple[str, int], int] = {}
+
+    def is_due(self, feature: str, user_id: int, now_ms: int) -> bool:
+        """Whether somebody may be told now; if so, they count as told."""
+        self._told_ms = {key: ms for key, ms in self._told_ms.items() if now_ms - ms < NOTICE_MS}
+        if (feature, user_id) in self._told_ms:
+            return False
+        self._told_ms[feature, user_id] = now_ms
+        return True

@@ -84,6 +84,18 @@ class Feature(Protocol):
         ...
 
 
+class Answering(Feature, Protocol):
+    """A feature whose row says QUEUED: it makes answers, and the house posts each exactly once."""
+
+    async def answer(self, message: Incoming) -> str:
+        """The answer to a message.
+
+        Raises:
+            BackendError: tried again later, or told to who asked.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Kit:
     """What every feature is given."""

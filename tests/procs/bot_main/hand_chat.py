@@ -315,6 +315,13 @@ class HandChat:
         self._may("history")
         return [one for one in self.heard[channel_id] if one.id > after_id][:limit]
 
+    async def replies(self, channel_id: int, message_id: int) -> list[int]:
+        self._may("replies")
+        hers = (
+            one for one in self._standing() if one.channel_id == channel_id and one.post.reply_to == message_id
+        )
+        return [id_ for one in hers for id_ in one.ids]
+
     def person(self, guild_id: int, user_id: int) -> Person | None:
         return self.people.get(user_id)
 

@@ -1,0 +1,110 @@
+"""Catching up: what was written while the gateway was away is fetched once, channel by channel.
+
+Each channel has a watermark, the newest message that was looked at. While a channel is behind, messages
+that come in do not move it, so that a killed process begins again where it was.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from bus import Bus
+from bus.errors import BackendError
+from procs.bot_main.backends.base_chat import ChatBackend
+from procs.bot_main.core.chat import Incoming
+from procs.bot_main.core.gate import Action, Row
+from procs.bot_main.core.queue import OLD_MS
+from procs.bot_main.inbox import Inbox
+
+MISSED = 50
+"""More missed messages of a channel than this become one notice."""
+FETCHED = 500
+"""Messages of a channel that are looked at."""
+RETRY_S = 5.0
+"""Between two tries while the chat does not answer."""
+
+
+class Router(Protocol):
+    """Hands a message to its feature."""
+
+    def __call__(self, row: Row, message: Incoming, *, looks: bool) -> Awaitable[None]: ...
+
+
+class CatchingUp:
+    """Fetches what was missed.
+
+    Args:
+        wanted: the row of the feature that wants a message.
+        route: hands a message on.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        chat: ChatBackend,
+        inbox: Inbox,
+        is_command: Callable[[Incoming], bool],
+        wanted: Callable[[Incoming], Row | None],
+        route: Router,
+    ) -> None:
+        self._bus = bus
+        self._chat = chat
+        self._inbox = inbox
+        self._is_command = is_command
+        self._wanted = wanted
+        self._route = route
+        self._behind = set(inbox.queue.seen)
+        self._newest: dict[int, int] = {}
+        """Newest message that came in while its channel was behind."""
+        self._due = asyncio.Event()
+
+    def begin(self) -> None:
+        """The gateway session is new."""
+        self._behind = set(self._inbox.queue.seen)
+        self._due.set()
+
+    def is_level(self, message: Incoming) -> bool:
+        """Whether a message that comes in moves its channel's watermark."""
+        if message.channel_id not in self._behind:
+            return True
+        self._newest[message.channel_id] = max(message.id, self._newest.get(message.channel_id, 0))
+        return False
+
+    async def run(self) -> None:
+        """Fetch whenever that is due, until cancelled."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            for channel_id in sorted(self._behind):
+                try:
+                    await self._fetch(channel_id)
+                except BackendError as error:
+                    self._bus.log.warning("missed messages", code=error.code, detail=error.detail)
+                    if error.code != "discord_forbidden":
+                        self._due.set()
+                        continue
+                self._behind.discard(channel_id)
+            if self._due.is_set():
+                await asyncio.sleep(RETRY_S)
+
+    async def _fetch(self, channel_id: int) -> None:
+        after_id = self._inbox.queue.seen.get(channel_id, 0)
+        messages = await self._chat.history(channel_id, after_id, FETCHED)
+        missed = [(row, message) for message in messages if (row := self._row(message))]
+        if len(missed) > MISSED:
+            await self._inbox.drop([message for _, message in missed])
+        else:
+            for row, message in missed:
+                await self._route(row, message, looks=False)
+        newest = max([self._newest.pop(channel_id, 0), *(message.id for message in messages)])
+        self._inbox.queue.look(channel_id, newest)
+        if missed:
+            self._bus.log.info("missed messages", messages=len(missed))
+
+    def _row(self, message: Incoming) -> Row | None:
+        """Who wants a missed message; commands and what is old are left, but answers are owed for long."""
+        if self._is_command(message):
+            return None
+        row = self._wanted(message)
+        is_old = self._bus.clock.wall_ns() // 1_000_000 - message.written_ms > OLD_MS
+        return None if row is None or (is_old and row.action is not Action.QUEUED) else row

@@ -1,0 +1,248 @@
+"""The house: all features under one roof. It offers each message to them, as the gate's table says.
+
+The first feature in the table's order that wants a message gets it. What is asked for an answer (QUEUED)
+always goes through the inbox, so that a killed process loses none of it; the rest is done while the gate is
+open and explained while it is not. Nothing in here waits for a chat, a model or a disk but tasks of its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from importlib import import_module
+
+from bus.errors import BackendError, sentence
+from bus.inbox import Inbox as Bounded
+from bus.messages import FeatureState, HouseState
+from procs.bot_main.catching_up import CatchingUp
+from procs.bot_main.core.chat import Incoming, Person, Post
+from procs.bot_main.core.gate import FEATURES, Action, Notices, Row
+from procs.bot_main.features.base import Answering, Call, Feature, Kit
+from procs.bot_main.inbox import Inbox
+from procs.bot_main.mood_now import mood_now
+from procs.bot_main.outbox import Outbox
+
+PACKAGE = "procs.bot_main.features"
+OFFERED = 1_000
+"""Messages that may wait to be looked at; beyond, the oldest are dropped: people write slower."""
+TASKS = 8
+"""Pieces of work that people have asked for, at the same time."""
+BEAT_S = 0.5
+"""How late a change of the house's level is told."""
+RESTS = "🎤 {title} rests while I'm talking in voice chat. Ask me again after I leave the voice channel."
+
+
+class House:
+    """All features.
+
+    Args:
+        inbox: loaded.
+        owner: command → feature that it belongs to.
+        is_command: whether a message is a command; those that were missed are not carried out later.
+        gpu: what each card does now, for people.
+        rows: the table.
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        inbox: Inbox,
+        owner: Callable[[str], str],
+        is_command: Callable[[Incoming], bool],
+        gpu: Callable[[], dict[str, str]] = dict,
+        rows: Sequence[Row] = FEATURES,
+    ) -> None:
+        self._kit = kit
+        self._inbox = inbox
+        self._owner = owner
+        self._gpu = gpu
+        self._rows = {row.name: row for row in rows}
+        self.features: dict[str, Feature] = {
+            row.name: import_module(f"{PACKAGE}.{row.name}").make(kit) for row in rows
+        }
+        queued = next(row.name for row in rows if row.action is Action.QUEUED)
+        self._outbox = Outbox(kit.bus, kit.chat, kit.gate, inbox, queued, self._answer)
+        self._catching_up = CatchingUp(kit.bus, kit.chat, inbox, is_command, self._wanted, self._route)
+        self._offered: Bounded[Callable[[], Awaitable[None]]] = Bounded(OFFERED)
+        self._notices = Notices()
+        self._asked: set[asyncio.Task[None]] = set()
+        self._codes: dict[str, str] = {}
+        self._told: HouseState | None = None
+
+    async def run(self) -> None:
+        """Live until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            for feature in self.features.values():
+                tasks.create_task(feature.run(), name=f"feature {feature.name}")
+            for each in (self._inbox.run, self._outbox.run, self._catching_up.run, self._serve, self._tell):
+                tasks.create_task(each())
+
+    # --- what the front tells; none of these waits --------------------------------------------------
+
+    def offer(self, message: Incoming) -> None:
+        """Somebody wrote what is no command."""
+        self._offered.put(lambda: self._take(message))
+
+    def edited(self, message: Incoming) -> None:
+        """A message has new words."""
+        self._offered.put(lambda: self._inbox.edit(message))
+
+    def deleted(self, message_ids: tuple[int, ...]) -> None:
+        """Messages are gone."""
+        self._offered.put(lambda: self._inbox.delete(message_ids))
+
+    def online(self) -> None:
+        """The gateway session is new: what was written meanwhile is fetched."""
+        self._catching_up.begin()
+
+    async def command(self, call: Call) -> str:
+        """Carry out a feature's command; what to answer, empty = nothing (more)."""
+        row = self._rows[self._owner(call.command)]
+        answer = None
+        try:
+            if row.action is Action.QUEUED:  # settings of hers: they need neither model nor card
+                return await self.features[row.name].command(call)
+            async with self._kit.gate.work(row.name) as allowed:
+                if allowed:
+                    answer = await self.features[row.name].command(call)
+        except BackendError as error:
+            self._failed(row.name, error)
+            return sentence(error.code)
+        return self._closed_answer(row, call) if answer is None else answer
+
+    def queue_text(self, person: Person, guild_id: int) -> str:
+        """How many messages wait, and where those of a person stand."""
+        queue = self._inbox.queue
+        n_waiting = sum(not row.pages for row in queue.rows.values())
+        if not n_waiting:
+            return "Nothing is waiting."
+        own = [(place, row) for place, row in queue.of_person(person.id) if row.message.guild_id == guild_id]
+        many = "1 message waits" if n_waiting == 1 else f"{n_waiting} messages wait"
+        if not own:
+            return f"{many}, none of yours."
+        wall_ms = self._kit.bus.clock.wall_ns() // 1_000_000
+        places = [
+            f"place {place} ({max(0, wall_ms - row.message.written_ms) // 60_000} min)" for place, row in own
+        ]
+        shown = ", ".join(places[:5]) + (" ..." if len(places) > 5 else "")
+        return f"{many}; yours: {shown}."
+
+    # --- messages -----------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        """One after the other, so that an edit never overtakes its message."""
+        while True:
+            work = await self._offered.get()
+            await work()
+
+    async def _take(self, message: Incoming) -> None:
+        looks = self._catching_up.is_level(message)
+        row = self._wanted(message)
+        if row is not None:
+            await self._route(row, message, looks=looks)
+        elif looks:
+            self._inbox.queue.look(message.channel_id, message.id)
+
+    def _wanted(self, message: Incoming) -> Row | None:
+        """The row of the first feature that wants a message."""
+        return next((row for row in self._rows.values() if self.features[row.name].wants(message)), None)
+
+    async def _route(self, row: Row, message: Incoming, *, looks: bool) -> None:
+        is_open = self._kit.gate.is_open(row.name)
+        if row.action is Action.QUEUED:
+            await self._inbox.put(message, is_marked=not is_open, looks=looks)
+            return
+        if looks:
+            self._inbox.queue.look(message.channel_id, message.id)
+        if not is_open:
+            self._ask(self._closed(row, message))
+        elif len(self._asked) < TASKS:
+            self._ask(self._do(row, message))
+        else:
+            self._ask(self._reply(row, message, sentence("busy")))
+
+    def _ask(self, work: Coroutine[object, object, None]) -> None:
+        task = self._tasks.create_task(work)
+        self._asked.add(task)
+        task.add_done_callback(self._asked.discard)
+
+    async def _do(self, row: Row, message: Incoming) -> None:
+        """Let a feature do what a message asks."""
+        is_done = False
+        async with self._kit.gate.work(row.name) as allowed:
+            if allowed:
+                try:
+                    await self.features[row.name].take(message)
+                    self._codes.pop(row.name, None)
+                except BackendError as error:
+                    self._failed(row.name, error)
+                    await self._reply(row, message, sentence(error.code))
+                is_done = True
+        if not is_done:
+            await self._closed(row, message)
+
+    async def _closed(self, row: Row, message: Incoming) -> None:
+        """What becomes of a message while its feature stands back."""
+        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
+        if row.action is not Action.BLOCKED:
+            return
+        await self._reply(row, message, row.sentence)
+        if row.is_marked:
+            await self._inbox.mark(message)
+
+    def _closed_answer(self, row: Row, call: Call) -> str:
+        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
+        if call.invoked is None and not self._notices.is_due(row.name, call.person.id, self._now_ms):
+            return ""
+        return row.sentence or RESTS.format(title=row.title)
+
+    async def _reply(self, row: Row, message: Incoming, text: str) -> None:
+        """A line for who asked, once in a minute."""
+        if not self._notices.is_due(row.name, message.author.id, self._now_ms):
+            return
+        try:
+            await self._kit.chat.send(message.channel_id, Post(text, reply_to=message.id))
+        except BackendError as error:
+            self._kit.bus.log.warning("not told", feature=row.name, code=error.code)
+
+    async def _answer(self, message: Incoming) -> str:
+        """The answer of the QUEUED feature that wants the message."""
+        queued = [row.name for row in self._rows.values() if row.action is Action.QUEUED]
+        named = next((name for name in queued if self.features[name].wants(message)), queued[0])
+        feature: Answering = self.features[named]  # type: ignore[assignment]
+        return await feature.answer(message)
+
+    # --- what people see of it ----------------------------------------------------------------------
+
+    def _failed(self, feature: str, error: BackendError) -> None:
+        self._codes[feature] = error.code
+        self._kit.bus.log.warning("feature failed", feature=feature, code=error.code, detail=error.detail)
+
+    async def _tell(self) -> None:
+        while True:
+            state = self.state()
+            if state != self._told:
+                self._told = state
+                self._kit.bus.set_state("report.house", state)
+            await asyncio.sleep(BEAT_S)
+
+    def state(self) -> HouseState:
+        """The house as it is now."""
+        queue = self._inbox.queue
+        persona = (self._kit.shelf.get("persona", "all") or {}).get("name")
+        return HouseState(
+            mood=mood_now(self._kit.shelf),
+            persona="evil" if persona == "evil" else "miku",
+            queued=sum(not row.pages for row in queue.rows.values()),
+            oldest_queued_ms=queue.oldest_ms,
+            features=tuple(self._feature_state(row) for row in self._rows.values()),
+            gpu=self._gpu(),
+        )
+
+    def _feature_state(self, row: Row) -> FeatureState:
+        own = getattr(self.features[row.name], "code", "")
+        code = own or self._codes.get(row.name, "")
+        return FeatureState(row.name, self._kit.gate.is_open(row.name), row.action.value, code)
+
+    @property
+    def _now_ms(self) -> int:
+        return self._kit.bus.clock.mono_ns() // 1_000_000

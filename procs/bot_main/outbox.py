@@ -1,0 +1,179 @@
+"""The outbox: answers what waits, oldest first, one channel at a time, each exactly once.
+
+An answer is on disk before its first page is posted, each page has a nonce made from the message's id, and
+it is a reply to the message: who comes back to life looks for replies that are there before it posts more.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from bus import Bus
+from bus.errors import BackendError, sentence
+from procs.bot_main.backends.base_chat import ChatBackend
+from procs.bot_main.core.chat import Incoming, Post
+from procs.bot_main.core.pages import split
+from procs.bot_main.core.queue import Row
+from procs.bot_main.features.base import Gate
+from procs.bot_main.inbox import Inbox
+
+WORKERS = 4
+"""Channels answered at the same time while nothing has piled up."""
+PAUSE_S = 1.5
+"""Between two answers to messages that had to wait: below Discord's limits, and easy to read."""
+POST_RETRY_S = 5.0
+"""Between two tries of a post while Discord is away."""
+TYPING_S = 8.0
+"""Discord shows for ten seconds that somebody writes."""
+
+Answerer = Callable[[Incoming], Awaitable[str]]
+"""Makes the answer to a message; raises `BackendError`."""
+
+
+class Outbox:
+    """Works the inbox off.
+
+    Args:
+        feature: whose gate counts.
+        answer: makes an answer's text.
+    """
+
+    def __init__(
+        self, bus: Bus, chat: ChatBackend, gate: Gate, inbox: Inbox, feature: str, answer: Answerer
+    ) -> None:
+        self._bus = bus
+        self._chat = chat
+        self._gate = gate
+        self._inbox = inbox
+        self._feature = feature
+        self._answer = answer
+        self._busy: set[int] = set()
+        self._gentle = asyncio.Lock()
+        self._checked: set[int] = set()
+        """Rows of an earlier life whose replies were looked for."""
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(WORKERS):
+                tasks.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            await self._gate.opened(self._feature)
+            self._inbox.queue.fold(self._wall_ms())
+            row = self._inbox.queue.next(self._busy, self._wall_ms())
+            if row is None:
+                await self._wait()
+                continue
+            self._busy.add(row.message.channel_id)
+            try:
+                await self._settle(row)
+            finally:
+                self._busy.discard(row.message.channel_id)
+                self._inbox.changed.set()
+
+    async def _wait(self) -> None:
+        """Until something comes, or something that failed is due again."""
+        self._inbox.changed.clear()
+        due_ms = self._inbox.queue.next_due_ms()
+        patience_s = None if due_ms is None else max(0.05, (due_ms - self._wall_ms()) / 1000)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._inbox.changed.wait()
+
+    async def _settle(self, row: Row) -> None:
+        """One message: gently if it had to wait."""
+        if not row.is_marked:
+            await self._within_gate(row)
+            return
+        async with self._gentle:
+            await self._within_gate(row)
+            await asyncio.sleep(PAUSE_S)
+
+    async def _within_gate(self, row: Row) -> None:
+        async with self._gate.work(self._feature) as allowed:
+            current = self._inbox.queue.rows.get(row.id)
+            if not allowed or current is None:
+                return
+            try:
+                await self._one(current)
+            except BackendError as error:
+                await self._give_way(current, error)
+
+    async def _one(self, row: Row) -> None:
+        if row.id in self._inbox.queue.earlier and row.id not in self._checked:
+            found = await self._look_for_replies(row)
+            if found is None:
+                return
+            row = found
+        if not row.pages:
+            answered = await self._make(row)
+            if answered is None:
+                return
+            row = answered
+        await self._post(row)
+
+    async def _look_for_replies(self, row: Row) -> Row | None:
+        """An earlier life may have posted more than it wrote down; None if the row is settled."""
+        n_there = len(await self._chat.replies(row.message.channel_id, row.id))
+        self._checked.add(row.id)
+        if n_there <= row.n_posted:
+            return row
+        await self._advance(row, n_there)
+        return self._inbox.queue.rows.get(row.id)
+
+    async def _make(self, row: Row) -> Row | None:
+        """The row with its answer, on disk; None if there is none (yet)."""
+        row = self._inbox.queue.begin(row.id)
+        await self._inbox.commit()
+        typing = asyncio.create_task(self._type(row.message.channel_id))
+        try:
+            text = await self._answer(row.message)
+        except BackendError as error:
+            if self._inbox.queue.fail(row, self._wall_ms()):
+                self._bus.log.info("answer later", code=error.code, attempts=row.attempts)
+                await self._inbox.commit()
+                return None
+            self._bus.log.warning("no answer", code=error.code, detail=error.detail)
+            text = sentence(error.code)
+        finally:
+            typing.cancel()
+        answered = self._inbox.queue.answer(row, tuple(split(text) or ["…"]))
+        await self._inbox.commit()
+        return answered
+
+    async def _post(self, row: Row) -> None:
+        """Post the pages that are missing."""
+        for number in range(row.n_posted, len(row.pages)):
+            pings = row.pings if number == 0 else ()
+            post = Post(row.pages[number], reply_to=row.id, pings=pings, nonce=row.nonce(number))
+            await self._chat.send(row.message.channel_id, post)
+            await self._advance(row, number + 1)
+
+    async def _advance(self, row: Row, n_posted: int) -> None:
+        rest = self._inbox.queue.posted(row.id, n_posted)
+        await self._inbox.commit()
+        if rest is None and row.is_marked:
+            await self._inbox.unmark(row.message)
+
+    async def _give_way(self, row: Row, error: BackendError) -> None:
+        """Discord did not take the answer: later, or never if it is forbidden."""
+        self._bus.log.warning("answer not posted", code=error.code, detail=error.detail)
+        if error.code == "discord_forbidden":
+            self._inbox.queue.settle(row.id)
+            await self._inbox.commit()
+        else:
+            await asyncio.sleep(POST_RETRY_S)
+
+    async def _type(self, channel_id: int) -> None:
+        """She is seen writing."""
+        while True:
+            try:
+                await self._chat.typing(channel_id)
+            except BackendError as error:
+                self._bus.log.debug("typing", code=error.code)
+            await asyncio.sleep(TYPING_S)
+
+    def _wall_ms(self) -> int:
+        return self._bus.clock.wall_ns() // 1_000_000
