@@ -322,6 +322,10 @@ CODES: dict[str, Code] = {
         "A graphics card has not enough free memory for a session.",
         'End other programs on it, or lower gpu.needed_mib; gpu.when_short = "warn" lets it start anyway.',
     ),
+    "recognition_missing": Code(
+        "Sound from the microphone comes in, but nothing here can understand speech yet.",
+        "Type what you want to say.",
+    ),
     "disk_full": Code(
         "The disk is full, so sound can't be written.",
         "Free some space, or set state_dir to another disk.",

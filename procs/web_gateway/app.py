@@ -28,6 +28,7 @@ class WebNode(SinkNode):
         "report.playout.",
         f"report.playout.{name}",
         f"report.health.{name}",
+        f"report.turn.{name}",
     )
     writes = (*sink_writes(name), "flow.request")
 

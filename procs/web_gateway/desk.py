@@ -79,7 +79,8 @@ class BusDesk:
                 while not answer.done():
                     await self._bus.push("flow.request", request, session, 0)
                     await asyncio.wait([answer], timeout=AGAIN_S)
-                return await answer
+                found: RequestAnswer = await answer
+                return found
         except (TimeoutError, PeerStalled):
             raise BackendError("bot_unreachable", f"no answer to a {kind}") from None
         finally:

@@ -35,7 +35,7 @@ SETTLE_S = 0.06
 """Three frames: by then the sink has said up to where she was heard, and the memory is cut there."""
 
 ENDINGS = {TurnKind.DONE: "done", TurnKind.CUT: "cut", TurnKind.FAILED: "failed"}
-SESSION = "control.session.web_gateway"
+SESSION = "control.session."
 
 
 class Browsers:

@@ -80,14 +80,15 @@ class Sockets:
 
     def add_routes(self, app: web.Application) -> None:
         """For `make_app`."""
-        app.router.add_get("/ws", open_to_all(self._ws))
-        app.router.add_get("/ws/chat", open_to_all(self._chat))
+        app.router.add_get("/ws", self._ws)
+        app.router.add_get("/ws/chat", self._chat)
 
     @property
     def n_connections(self) -> int:
         """Open connections."""
         return self._addresses.total()
 
+    @open_to_all  # its credential may still come in hello
     async def _ws(self, request: web.Request) -> web.StreamResponse:
         ticket = request.query.get("resume", "")
         call = self._browsers.redeem(ticket) if ticket else None
@@ -100,6 +101,7 @@ class Sockets:
 
         return await self._serve(request, V1(16_000), serve)
 
+    @open_to_all  # judged here: it may be a link
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         who = self._who(request)
         if who is None:

@@ -171,16 +171,9 @@ _METADATA: Fields = {
     "output": Field(shaped(_OUTPUT)),
 }
 FORBIDDEN = frozenset(
-    ("systemPrompt", "services", "tools", "configVersionId", "assistantId", "firstTurnMode")
-    + (
-        "generatedOpenerEnabled",
-        "bargeIn",
-        "knowledgeBaseId",
-        "knowledge",
-        "openerAudio",
-        "llm",
-        "asr",
-        "tts",
+    (
+        *("systemPrompt", "services", "tools", "configVersionId", "assistantId", "firstTurnMode", "bargeIn"),
+        *("generatedOpenerEnabled", "knowledgeBaseId", "knowledge", "openerAudio", "llm", "asr", "tts"),
     )
 )
 """Metadata by which other servers of this protocol let a client change them; here only the operator may."""

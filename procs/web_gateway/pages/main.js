@@ -264,3 +264,4 @@ addEventListener("keyup", ({ key }) => {
 watch();
 showControls();
 if (link.resume()) openSound();
+else byId("join").focus();

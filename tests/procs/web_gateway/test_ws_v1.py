@@ -1,0 +1,190 @@
+"""WS v1 over real sockets: a session from hello to its end."""
+
+import asyncio
+
+import pytest
+
+from bus.messages import RequestKind, TurnKind
+from tests.procs.sink.sound import last_sample
+from tests.waiting import until
+
+pytestmark = pytest.mark.flow
+
+
+async def test_a_session_from_hello_to_goodbye(house):
+    async with house.client() as client:
+        ack = await client.hello()
+        assert (ack["version"], ack["seq"], ack["data"]["resumed"]) == ("v1", 0, False)
+        await client.send("session.start", audio={"encoding": "pcm_s16le"}, metadata={"user": "Ana"})
+        started = await client.get("session.started")
+        assert started["sessionId"] == ack["sessionId"]
+        assert started["audio"] == {"encoding": "pcm_s16le"}
+        config = await client.get("config.resolved")
+        assert config["data"]["output"]["frame_bytes"] == 640
+        assert house.sessions[started["session"]].requested_by == "Ana"
+        await client.send("session.stop", reason="enough")
+        assert (await client.get("session.stopped"))["reason"] == "enough"
+        assert await client.closed() == 1000
+    await until(lambda: house.asked(RequestKind.LEAVE))
+    assert [event["seq"] for event in client.said if event["seq"]] == [1, 2, 3]
+
+
+async def test_a_prompt_is_answered_by_text_captions_and_sound(house):
+    async with house.client() as client:
+        session = await client.start(output={"mode": "audio", "sample_rate_hz": 48_000})
+        turn = await client.ask("Sing.")
+        assert house.asked(RequestKind.PROMPT)[0][0].text == "Sing."
+        await house.reply(session, turn, "La la.", [(0, 0, 2), (40, 3, 6)], ms=80)
+        await house.sound(session, turn, 4)
+        await client.get("output.audio.end")
+        await house.turn_over(session, turn)
+        ended = await client.get("turn.ended")
+    assert "".join(event["text"] for event in client.all("assistant.response.delta")) == "La la."
+    assert client.all("assistant.response.final")[0]["text"] == "La la."
+    assert client.all("output.captions")[0]["marks"][1] == {"start_ms": 40, "first_char": 3, "end_char": 6}
+    start = client.all("output.audio.start")
+    assert [(event["turn_id"], event["position_ms"], event["sample_rate_hz"]) for event in start] == [
+        (turn, 0, 48_000)
+    ]
+    assert [last_sample(pcm) for pcm in client.sound] == [1, 2, 3, 4]
+    assert client.all("output.audio.end")[0]["reason"] == "finished"
+    assert (ended["outcome"], ended["heard_chars"]) == ("done", 6)
+    assert client.all("metrics.ttfb")[0]["latencyMs"] >= 0
+    sequence = [event["seq"] for event in client.said if event["seq"]]
+    assert sequence == sorted(set(sequence))
+
+
+async def test_text_mode_brings_no_sound_but_the_turn_is_paced_and_ends(house):
+    async with house.client() as client:
+        session = await client.start(output={"mode": "text"})
+        turn = await client.ask()
+        await house.reply(session, turn, "Yes.", [(0, 0, 4)], ms=60)
+        await house.sound(session, turn, 3)
+        await until(lambda: house.playout(session).finished_turn == turn)
+        await house.turn_over(session, turn)
+        await client.get("turn.ended")
+    assert client.sound == []
+    assert client.all("output.audio.start") == []
+    assert client.all("metrics.ttfb")
+
+
+async def test_a_cancel_silences_at_once_and_only_what_was_played_counts(house):
+    async with house.client() as client:
+        session = await client.start()
+        turn = await client.ask()
+        await house.reply(session, turn, "One two three.", [(0, 0, 3), (100, 4, 7), (4_000, 8, 14)], ms=5_000)
+        await house.sound(session, turn, 200)
+        await until(lambda: len(client.sound) > 15)
+        await client.send("output.audio.played", turn_id=turn, position_ms=120)
+        await client.send("response.cancel")
+        interrupted = await client.get("response.interrupted")
+        await until(lambda: house.asked(RequestKind.STOP))
+        n_frames = len(client.sound)
+        await house.floor(session, turn + 1)
+        await house.turn_over(session, turn, TurnKind.CUT)
+        await client.get("turn.ended")
+        assert (interrupted["played_ms"], interrupted["heard_chars"]) == (120, 7)
+        assert house.playout(session).played_ms == 120
+        assert len(client.sound) == n_frames < 40
+
+
+async def test_a_graceful_cancel_finishes_the_sentence(house):
+    async with house.client() as client:
+        session = await client.start(output={"sample_rate_hz": 48_000})
+        turn = await client.ask()
+        text = "One two. Three four."
+        await house.reply(session, turn, text, [(0, 0, 3), (200, 4, 8), (400, 9, 14), (700, 15, 20)], ms=900)
+        await house.sound(session, turn, 45)
+        await until(lambda: client.sound)
+        await client.send("response.cancel", graceful=True)
+        interrupted = await client.get("response.interrupted")
+        await until(lambda: house.asked(RequestKind.STOP))
+        await client.get("output.audio.end")
+    assert (interrupted["played_ms"], interrupted["heard_chars"]) == (400, 8)
+    assert [last_sample(pcm) for pcm in client.sound] == list(range(1, 21))
+
+
+async def test_a_turn_that_fails_says_why(house):
+    async with house.client() as client:
+        session = await client.start()
+        turn = await client.ask()
+        await house.turn_over(session, turn, TurnKind.FAILED, "llm_unreachable")
+        ended = await client.get("turn.ended")
+    assert (ended["outcome"], ended["code"]) == ("failed", "llm_unreachable")
+    assert client.all("error")[0]["stage"] == "llm"
+    assert "language model" in ended["message"]
+
+
+async def test_the_microphone_is_counted_and_answered_honestly(house):
+    async with house.client() as client:
+        await client.start()
+        for _ in range(3):
+            await client.ws.send_bytes(bytes(1_280))
+        said = await client.get("input.audio.unrecognised")
+    assert (said["code"], said["trackId"]) == ("recognition_missing", "audio_in")
+    assert len(client.all("input.audio.unrecognised")) == 1
+
+
+async def test_one_more_than_fits_is_refused_and_may_try_again(house):
+    async with house.client() as first, house.client() as second, house.client() as third:
+        await first.start()
+        await second.start()
+        await third.hello()
+        await third.send("session.start")
+        refusal = await third.get("error")
+        assert refusal["code"] == "session_active"
+        assert "End it first" in refusal["message"]
+        await first.send("session.stop")
+        await first.closed()
+        await until(lambda: sum(intent.wanted for intent in house.sessions.values()) == 1)
+        await third.send("session.start")
+        await third.get("session.started")
+
+
+async def test_a_session_that_somebody_else_ends_says_goodbye(house):
+    async with house.client() as client:
+        session = await client.start()
+        await house.leave(session)
+        assert (await client.get("session.stopped"))["reason"] == "left"
+        assert await client.closed() == 1000
+
+
+async def test_a_bot_that_is_away_is_named(house):
+    house.is_deaf = True
+    async with house.client() as client:
+        await client.hello()
+        await client.send("session.start")
+        await client.send("session.stop")
+        assert (await client.get("session.stopped"))["reason"] == "client_requested"
+        assert await client.closed() == 1000
+
+
+async def test_a_greeting_is_spoken_with_its_variables(house):
+    async with house.client() as client:
+        await client.start(greeting="Hello {{name}}, {{unknown}}!", dynamicVariables={"name": "Ana"})
+        await until(lambda: house.asked(RequestKind.SPEAK))
+        assert house.asked(RequestKind.SPEAK)[0][0].text == "Hello Ana, {{unknown}}!"
+
+
+async def test_prompts_keep_their_order(house):
+    async with house.client() as client:
+        await client.start()
+        for number in range(8):
+            await client.send("input.text", text=f"{number}", id=f"n{number}")
+        await client.get("input.accepted", 7)
+    assert [event["id"] for event in client.all("input.accepted")] == [f"n{n}" for n in range(8)]
+    assert [request.text for request, _ in house.asked(RequestKind.PROMPT)] == [str(n) for n in range(8)]
+
+
+async def test_life_signs_end_a_connection_and_the_session_after_it(house):
+    async with house.client() as client:
+        session = await client.start()
+        await client.send("pong")
+        await asyncio.sleep(0.05)
+        house.clock.advance_ms(16_000)
+        await client.get("ping")
+        house.clock.advance_ms(45_000)
+        assert await client.closed() == 4408
+        house.clock.advance_ms(61_000)
+        await until(lambda: house.asked(RequestKind.LEAVE))
+        assert house.asked(RequestKind.LEAVE)[0][1] == session
