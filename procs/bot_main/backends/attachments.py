@@ -9,7 +9,6 @@ import asyncio
 import io
 import ssl
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -142,7 +141,7 @@ def shown(data: bytes) -> list[Picture]:
         return [Picture("image/jpeg", _encoded(image)) for image in images]
     except BackendError:
         raise
-    except MemoryError:
+    except (MemoryError, Image.DecompressionBombError):
         raise BackendError("attachment_too_large", "no memory for it", retryable=False) from None
     except Exception as error:  # whatever the readers make of foreign bytes: they document no common root
         raise BackendError(
@@ -152,13 +151,11 @@ def shown(data: bytes) -> list[Picture]:
 
 def _of_image(data: bytes, kind: Kind) -> list[Image.Image]:
     """Moments of a picture or GIF."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # damaged metadata is no news
-        with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
-            _require_pixels(image.width * image.height, LIMIT_PIXELS)
-            # A JPEG of twice the size or more is decoded at a fraction of it.
-            image.draft("RGB", (EDGE_PIXELS, EDGE_PIXELS))
-            return _moments(partial(_small, one) for one in ImageSequence.Iterator(image))
+    with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
+        _require_pixels(image.width * image.height, LIMIT_PIXELS)
+        # A JPEG of twice the size or more is decoded at a fraction of it.
+        image.draft("RGB", (EDGE_PIXELS, EDGE_PIXELS))
+        return _moments(partial(_small, one) for one in ImageSequence.Iterator(image))
 
 
 def _of_video(data: bytes, kind: Kind) -> list[Image.Image]:

@@ -214,9 +214,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
         st.sampled_from(
-            ["run", "type", "data", "prompt_id", "outputs", "images", "status", "messages",,
-             "queue_running", "queue_pending", "node_errors", "errors", "error", "value", "max", "input", "required",
-             "ckpt_name", "CheckpointLoaderSimple"]
+            ["run", "type", "data", "prompt_id", "outputs", "images", "status", "messages",
+             "queue_running", "queue_pending", "node_errors", "errors", "error", "value", "max",
+             "input", "required", "ckpt_name", "CheckpointLoaderSimple"]
         ),
         inner,
         max_size=4,

@@ -81,7 +81,7 @@ async def test_it_ends_at_once_when_it_is_cancelled():
     async with stage(ToldModel("Hah!"), rounds=10, pause_s=60.0) as (parts, feature):
         message = spark(parts)
         task = asyncio.create_task(feature.take(message))
-        await until(lambda: parts.chat.texts())
+        await until(parts.chat.texts)
         assert not feature.wants(spark(parts))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
