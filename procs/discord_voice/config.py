@@ -14,12 +14,21 @@ class VoiceSettings:
 
     enabled: bool = setting(True, "Whether she takes voice sessions at all.", aliases=("VOICE_ENABLED",))
     backend: str = setting(
-        "wav_file", "Where she speaks: wav_file records each turn into a file.", choices=("wav_file",)
+        "auto",
+        "Where she speaks: discord in voice channels, wav_file records each turn into a file, auto takes "
+        "discord for sessions of a Discord server and wav_file for all others.",
+        choices=("auto", "discord", "wav_file"),
+    )
+    ca_file: str = setting(
+        "",
+        "Certificate file to trust besides the system's, for a Discord of one's own; set it with "
+        "discord.ca_file. SSL_CERT_FILE is honoured as well.",
+        aliases=("MIKU_DISCORD__CA_FILE",),
     )
     prebuffer_ms: int = setting(
         0,
         "Sound that must be there before a turn begins; 0 begins with the first frame. Raise it if sound "
-        "arrives unevenly, over a network for instance.",
+        "arrives unevenly, over a network for instance. In Discord 100 ms of silence go before it anyway.",
         minimum=0,
         maximum=1000,
     )

@@ -206,7 +206,7 @@ class SinkNode:
             case Lost() if seat := self._seats.get(event.session):
                 seat.session.lost(event.code)
             case Renew() if seat := self._seats.get(event.session):
-                seat.session.renew_link()
+                seat.session.renew_link(event.dead_revision)
             case Moved() if seat := self._seats.get(event.session):
                 seat.session.moved(event.voice_channel_id)
         self._reconcile()

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from bus.messages import Intent
+from bus.messages import Intent, VoiceLink
 from procs.discord_voice.backends.recorder import Recorder, Recording
 from procs.sink.backends.base import Recorded, Source, Trouble, VoiceEvent
 from procs.sink.backends.pacer import Pacer, Stretch
@@ -55,6 +55,13 @@ class WavFile:
         """Pace the source into the turn's file."""
         recording = self._recorder.open(session, turn)
         self._stretches[session] = self._pacer.start(source.read, recording.append, recording.close)
+
+    def link(self, session: str, link: VoiceLink | None) -> None:
+        """A file needs no credentials."""
+
+    def facts(self) -> dict[str, str]:
+        """Nothing but what every sink tells."""
+        return {}
 
     def _written(self, recording: Recording) -> None:
         self._tell(Recorded(recording.session, recording.turn, recording.name))

@@ -128,6 +128,8 @@ class Renew:
     """The session's credentials are dead: `bot_main` should ask for new ones."""
 
     session: str
+    dead_revision: int = 0
+    """`VoiceLink.link_revision` of the dead ones: a reborn sink does not know how many it asked for."""
 
 
 VoiceEvent = Lost | Moved | Recorded | Renew | Trouble

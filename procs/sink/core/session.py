@@ -132,9 +132,9 @@ class Session:
         """Somebody has moved her."""
         self._voice_channel_id = voice_channel_id
 
-    def renew_link(self) -> None:
-        """The credentials that the sink was given are dead; the level asks for newer ones."""
-        self._link_revision += 1
+    def renew_link(self, dead_revision: int = 0) -> None:
+        """The credentials of `dead_revision` are dead; the level asks for newer ones."""
+        self._link_revision = max(self._link_revision, dead_revision) + 1
 
     def lost(self, code: str) -> None:
         """The sink could not connect, or is connected no longer."""

@@ -27,7 +27,7 @@ class HandSink:
     name = "hand"
 
     def __init__(self):
-        self.connected, self.left, self.played = [], [], []
+        self.connected, self.left, self.played, self.links = [], [], [], []
         self.may_connect = asyncio.Event()
         self.may_connect.set()
         self.refusal = None
@@ -48,6 +48,12 @@ class HandSink:
 
     def play(self, session, turn, source):
         self.played.append((session, turn, source))
+
+    def link(self, session, link):
+        self.links.append((session, link))
+
+    def facts(self):
+        return {}
 
     def hear(self, n_frames):
         """What the newest stretch gives for `n_frames` reads: last samples, None at its end."""
