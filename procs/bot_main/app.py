@@ -1,26 +1,45 @@
-"""BotMain: takes what people ask from outside Discord, and gives each request its one answer.
-
-Requests are decided in `core/requests.py` and carried out by `Sessions`; this is the desk between them.
-It never touches text but to hand it on.
-"""
+"""BotMain: what people ask, over the bus or in a chat, becomes sessions and turns; this wires it together."""
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from bus import Bus
-from bus.messages import NodeState
+from bus.messages import NodeState, TurnKind
 from bus.settings import SessionSettings
 from procs.bot_main.backends.base import Store
+from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.config import BotSettings
 from procs.bot_main.core.conversation import Terms
 from procs.bot_main.core.prompts import system_message
-from procs.bot_main.core.running import Patience
+from procs.bot_main.core.running import Outcome, Patience
+from procs.bot_main.courier import Courier
 from procs.bot_main.desk import Desk
+from procs.bot_main.front import Front
+from procs.bot_main.guilds import Guilds
+from procs.bot_main.health import HealthBoard
+from procs.bot_main.household import House
 from procs.bot_main.ledger import Ledger
+from procs.bot_main.links import Links
+from procs.bot_main.panel import Panels
 from procs.bot_main.sessions import Sessions
+from procs.bot_main.shelf import Shelf
+from procs.bot_main.voice import Voice
 
 SINK_MARGIN_MS = 1_000
 """The sink's own limit for a start comes first, since it knows the reason."""
+
+
+@dataclass(frozen=True)
+class ChatSide:
+    """Everything that only a bot in a chat needs."""
+
+    chat: ChatBackend
+    shelf: Shelf
+    prefix: str = "!miku"
+    """Word that begins a command."""
+    house: House | None = None
+    """The text features."""
 
 
 class BotMain:
@@ -29,6 +48,7 @@ class BotMain:
     Args:
         store: what must outlive this process.
         persona: text that says who Miku is.
+        side: the chat; None = she is asked over the bus only.
     """
 
     name = "bot_main"
@@ -40,39 +60,78 @@ class BotMain:
         "report.spoken",
         "report.health.",
         "report.turn.",
+        "report.house",
     )
     writes: tuple[str, ...] = (
         "control.intent",
         "control.turn",
+        "control.voice_link",
         "flow.prompt",
+        "report.house",
         "report.request",
         "report.turn.bot_main",
     )
 
     def __init__(
-        self, bus: Bus, bot: BotSettings, session: SessionSettings, store: Store, persona: str
+        self,
+        bus: Bus,
+        bot: BotSettings,
+        session: SessionSettings,
+        store: Store,
+        persona: str,
+        side: ChatSide | None = None,
     ) -> None:
         self._bus = bus
-        self._ledger = Ledger(bus, store)
+        self._health = HealthBoard(bus)
+        self._ledger = Ledger(bus, store, self._health)
         self._persona_name = PurePath(bot.persona_file).name or "built-in"
         self._desk = Desk(bus, self._ledger, session.max_sessions)
         system = system_message(persona, bot.name)
         self._sessions = Sessions(bus, self._ledger, _terms(bot, session), system, self._desk.answer)
         self._desk.serve(self._sessions)
+        self._shelf = side.shelf if side else None
+        self._front = self._make_front(side, session.max_sessions) if side else None
 
     async def run(self) -> None:
         """Take up what an earlier life left, then serve until cancelled."""
-        self._bus.report(NodeState.READY, persona=self._persona_name)
+        discord = "connecting" if self._front else "not configured"
+        self._bus.report(NodeState.READY, persona=self._persona_name, discord=discord)
         records = await self._ledger.load()
+        if self._shelf:
+            await self._shelf.load()
         async with asyncio.TaskGroup() as tasks:
             self._sessions.start(tasks, records)
+            self._start_front(tasks)
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._desk.run())
+
+    def _start_front(self, tasks: asyncio.TaskGroup) -> None:
+        if self._front and self._shelf:
+            tasks.create_task(self._shelf.run())
+            tasks.create_task(self._front.run())
+            return
+        # A session in Discord needs the chat for its voice: without one it can't go on.
+        for conversation in self._sessions.all:
+            if conversation.intent.guild_id and conversation.intent.wanted:
+                self._sessions.leave(conversation, Outcome(TurnKind.FAILED, "discord_token_missing"))
+
+    def _make_front(self, side: ChatSide, max_sessions: int) -> Front:
+        bus, chat, sessions = self._bus, side.chat, self._sessions
+        guilds, courier, links = Guilds(bus, side.shelf), Courier(bus, chat), Links(bus, chat, sessions)
+        voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
+        panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
+        front = Front(
+            bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix, side.house
+        )
+        sessions.audience = front
+        return front
 
     async def stop(self) -> None:
         """Stand by the intents once more: sessions go on without us, and are taken up again."""
         self._sessions.renew()
         await self._ledger.written()
+        if self._shelf:
+            await self._shelf.written()
 
 
 def _terms(bot: BotSettings, session: SessionSettings) -> Terms:

@@ -13,6 +13,7 @@ from bus import Bus
 from bus.messages import NodeState
 from procs.bot_main.backends.base import Condition, Store
 from procs.bot_main.core.conversation import Record
+from procs.bot_main.health import HealthBoard
 
 
 class Ledger:
@@ -20,10 +21,12 @@ class Ledger:
 
     Args:
         store: used in one thread of the ledger's own.
+        health: where the store's condition is told.
     """
 
-    def __init__(self, bus: Bus, store: Store) -> None:
+    def __init__(self, bus: Bus, store: Store, health: HealthBoard | None = None) -> None:
         self._bus = bus
+        self._health = health or HealthBoard(bus)
         self._store = store
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
         self._changes: dict[str, Record | None] = {}
@@ -98,4 +101,4 @@ class Ledger:
         if condition != self._condition:
             self._condition = condition
             self._bus.log.warning("store", code=condition.code, detail=condition.detail)
-            self._bus.report(NodeState.READY, condition.code, condition.detail)
+            self._health.tell("store", NodeState.READY, condition.code, condition.detail)

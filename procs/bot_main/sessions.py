@@ -16,6 +16,7 @@ from bus.messages import (
     Health,
     Intent,
     NodeState,
+    Phase,
     Request,
     RequestAnswer,
     SessionState,
@@ -113,7 +114,7 @@ class Sessions:
         return next((c for c in self.all if c.intent.wanted and c.opened_by == request), None)
 
     async def settled(self, conversation: Conversation) -> str:
-        """Wait until a session is active or has ended; returns the error code of its end, empty if active."""
+        """Wait until a session is active or has ended; returns the code of its end, empty if active."""
         while conversation.intent.wanted and conversation.phase is not Phase.ACTIVE:
             await self._changed.wait()
         return "" if conversation.intent.wanted else conversation.end_code or "session_none"

@@ -203,11 +203,11 @@ class GuildLink:
         if self._code:
             return VoiceLink(self._answered_revision, self._user_id, self.guild_id, 0, code=self._code)
         pair = self._pair
-        if pair and pair.channel_id and self._arrived and pair.voice_session_id:
+        is_there = pair is not None and pair.channel_id and self._arrived and pair.voice_session_id
+        if pair and is_there and ((pair.endpoint and pair.token) or self._link):
             # Half a pair is no news, but a server that was taken away is: another one will be named.
-            if (pair.endpoint and pair.token) or self._link:
-                self._link = VoiceLink(
-                    self._answered_revision, pair.user_id, self.guild_id, pair.channel_id,
-                    pair.voice_session_id, pair.endpoint, pair.token,
-                )  # fmt: skip
+            self._link = VoiceLink(
+                self._answered_revision, pair.user_id, self.guild_id, pair.channel_id,
+                pair.voice_session_id, pair.endpoint, pair.token,
+            )  # fmt: skip
         return self._link

@@ -91,7 +91,7 @@ class Turns:
         self.running = Running(asked, soon, now_ms)
 
     def end(self, outcome: Outcome) -> Running:
-        """The running turn is over; whatever of one that failed or was cut is still under way is dead from now on."""
+        """The running turn is over; of one that failed or was cut, all that is under way is dead."""
         assert self.running is not None
         ended, self.running = self.running, None
         self._ended = ended.turn

@@ -48,7 +48,10 @@ async def test_joining_again_means_the_same_session(world: World):
 
 
 async def test_health_names_the_persona(world: World):
-    assert (world.node.health.state, world.node.health.facts) == (NodeState.READY, {"persona": "built-in"})
+    assert (world.node.health.state, world.node.health.facts) == (
+        NodeState.READY,
+        {"persona": "built-in", "discord": "not configured"},
+    )
 
 
 async def test_a_refusal_of_the_sink_is_the_answer_and_the_intent_is_withdrawn(world: World):

@@ -1,0 +1,72 @@
+"""The courier: carries what she writes to the chat, in order, without anybody waiting for it.
+
+Each channel has a lane of its own, and reactions have theirs: a slow or limited one delays nobody else.
+What can't be delivered is logged by its code; the backend has retried by then.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from bus import Bus
+from bus.errors import BackendError
+from procs.bot_main.backends.base_chat import ChatBackend
+from procs.bot_main.core.chat import Invoked, Post
+
+LANE_LIMIT = 100
+"""Deliveries that may wait in a lane; the oldest of more are dropped and logged."""
+
+Delivery = Callable[[], Awaitable[object]]
+
+
+class Courier:
+    """All that goes out."""
+
+    def __init__(self, bus: Bus, chat: ChatBackend) -> None:
+        self._bus = bus
+        self._chat = chat
+        self._lanes: dict[str, deque[Delivery]] = {}
+        self._tasks: asyncio.TaskGroup
+
+    def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Deliveries are made in `tasks`."""
+        self._tasks = tasks
+
+    def post(self, channel_id: int, post: Post) -> None:
+        """Post in a channel."""
+        self.deliver(f"channel {channel_id}", lambda: self._chat.send(channel_id, post))
+
+    def answer(self, invoked: Invoked, post: Post) -> None:
+        """Answer a slash command or a click."""
+        self.deliver(f"answer {invoked.id}", lambda: self._chat.answer(invoked, post))
+
+    def react(self, channel_id: int, message_id: int, emoji: str) -> None:
+        """Put a reaction below a message."""
+        lane = f"reactions {channel_id}"
+        self.deliver(lane, lambda: self._chat.react(channel_id, message_id, emoji))
+
+    def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
+        """Take her own reaction back."""
+        lane = f"reactions {channel_id}"
+        self.deliver(lane, lambda: self._chat.unreact(channel_id, message_id, emoji))
+
+    def deliver(self, lane: str, delivery: Delivery) -> None:
+        """Anything else, behind what is in its lane."""
+        if lane in self._lanes:
+            waiting = self._lanes[lane]
+            waiting.append(delivery)
+            if len(waiting) > LANE_LIMIT:
+                waiting.popleft()
+                self._bus.log.warning("delivery dropped", lane=lane.partition(" ")[0])
+            return
+        self._lanes[lane] = deque([delivery])
+        self._tasks.create_task(self._work(lane))
+
+    async def _work(self, lane: str) -> None:
+        while self._lanes[lane]:
+            delivery = self._lanes[lane].popleft()
+            try:
+                await delivery()
+            except BackendError as error:
+                self._bus.log.warning("not delivered", lane=lane.partition(" ")[0], code=error.code)
+        del self._lanes[lane]

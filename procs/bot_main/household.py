@@ -1,0 +1,34 @@
+"""What the front asks of the rest of the bot: the text features behind one door."""
+
+from typing import Protocol
+
+from procs.bot_main.core.chat import Incoming
+from procs.bot_main.features.base import Call
+
+
+class House(Protocol):
+    """The text features, their gate and the inbox of what waits for the end of a session."""
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        ...
+
+    def offer(self, message: Incoming) -> None:
+        """A message that is neither a command nor a prompt."""
+        ...
+
+    def edited(self, message: Incoming) -> None:
+        """A message that was offered has new words."""
+        ...
+
+    def deleted(self, message_ids: tuple[int, ...]) -> None:
+        """Messages are gone."""
+        ...
+
+    async def command(self, call: Call) -> str:
+        """A command of a feature; returns what to answer, empty = it was answered."""
+        ...
+
+    def queue_text(self, person: int, guild_id: int) -> str:
+        """What of a person's messages waits, as text; empty = nothing."""
+        ...
