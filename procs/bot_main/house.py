@@ -58,6 +58,9 @@ class House:
         self.features: dict[str, Feature] = {
             row.name: import_module(f"{PACKAGE}.{row.name}").make(kit) for row in rows
         }
+        self._hearing: list[Callable[[Incoming], None]] = [
+            feature.heard for feature in self.features.values() if hasattr(feature, "heard")
+        ]
         queued = next(row.name for row in rows if row.action is Action.QUEUED)
         self._outbox = Outbox(kit.bus, kit.chat, kit.gate, inbox, queued, self._answer)
         self._catching_up = CatchingUp(kit.bus, kit.chat, inbox, is_command, self._wanted, self._route)
@@ -80,6 +83,8 @@ class House:
 
     def offer(self, message: Incoming) -> None:
         """Somebody wrote what is no command."""
+        for hear in self._hearing:
+            hear(message)
         self._offered.put(lambda: self._take(message))
 
     def edited(self, message: Incoming) -> None:

@@ -7,6 +7,8 @@ SERVER_MS = 3_600_000
 """A mood lasts so long in a server."""
 DM_MS = 7_200_000
 """And so long in direct messages."""
+NIGHT_MS = 24 * 3_600_000
+"""Sleep may have an end of its own, this far away at most."""
 NICKNAME_CHARS = 32
 """Discord's limit."""
 
@@ -76,7 +78,8 @@ def turned(feeling: Feeling, now_ms: int, lasts_ms: int, chance: float) -> Feeli
     Args:
         chance: 0 ≤ chance < 1, from a random generator.
     """
-    if now_ms < feeling.until_ms <= now_ms + lasts_ms:
+    longest_ms = NIGHT_MS if feeling.name == "asleep" else lasts_ms
+    if now_ms < feeling.until_ms <= now_ms + longest_ms:
         return feeling
     if not feeling.until_ms:
         return Feeling(feeling.name, now_ms + lasts_ms)

@@ -19,6 +19,7 @@ BIRTHDAYS_PER_GUILD = 500
 TEXT_CHARS = 1_500
 SLEEP = timedelta(hours=8)
 """How long a night is if nothing else is said."""
+SLEEP_MS = round(SLEEP.total_seconds() * 1000)
 GREETED_AT = time(9, 0)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

@@ -84,6 +84,14 @@ class Feature(Protocol):
         ...
 
 
+class Hearing(Feature, Protocol):
+    """A feature that notices what is written, whoever it is for; where there is one, the house tells it."""
+
+    def heard(self, message: Incoming) -> None:
+        """Somebody wrote something that is no command. Fast, and keeps a bounded number; never raises."""
+        ...
+
+
 class Answering(Feature, Protocol):
     """A feature whose row says QUEUED: it makes answers, and the house posts each exactly once."""
 

@@ -77,41 +77,44 @@ class Figurines:
     async def look(self) -> None:
         """Poll if it is time, and tell what must be told; one poll however long the pause was."""
         now_ns = self._kit.bus.clock.mono_ns()
-        if now_ns < self._due_ns:
+        if now_ns < self._due_ns or not self._kit.gate.is_open(self.name):
             return
+        self._due_ns = now_ns + round(self._settings.poll_every_s * 1e9)
         try:
-            async with self._kit.gate.work(self.name) as allowed:
-                if not allowed:
-                    return
-                self._due_ns = now_ns + round(self._settings.poll_every_s * 1e9)
-                await self._tell()
-                await self._poll()
-                await self._tell()
+            is_done = await self._tell() and await self._poll() and await self._tell()
             self._outage.ends()
+            if not is_done:  # a session began: all of it comes afterwards
+                self._due_ns = now_ns
         except BackendError as error:
             self._outage.begins(error)
             if self._book.left:
                 self._due_ns = min(self._due_ns, now_ns + round(RETRY_S * 1e9))
 
-    async def _poll(self) -> None:
+    async def _poll(self) -> bool:
+        """The feed is read before the piece of work, so that a slow shop holds no session up."""
         feed = self._kit.service(Feed)  # type: ignore[type-abstract]
         book = self._book
         known = (book.etag, book.modified) if book.url == feed.url else ("", "")
         poll = await feed.fetch(*known)
         if poll is None:
-            return
-        fans = [int(key) for key, _ in self._kit.shelf.all(FAN)]
-        await self._keep(after_poll(book, poll, fans))
+            return True
+        async with self._kit.gate.work(self.name) as allowed:
+            if allowed:
+                fans = [int(key) for key, _ in self._kit.shelf.all(FAN)]
+                await self._keep(after_poll(book, poll, fans))
+        return allowed
 
-    async def _tell(self) -> None:
-        """Everybody who is left; one by one, each marked on disk before the next."""
+    async def _tell(self) -> bool:
+        """Everybody who is left; one by one, each marked on disk before the next. False = interrupted."""
         while left := self._book.left:
-            if not self._kit.gate.is_open(self.name):
-                return
-            book, user_id = self._book, left[0]
-            if self._kit.shelf.get(FAN, str(user_id)) is not None:
-                await self._write_to(user_id, book)
-            await self._keep(told(book, user_id))
+            async with self._kit.gate.work(self.name) as allowed:
+                if not allowed:
+                    return False
+                book, user_id = self._book, left[0]
+                if self._kit.shelf.get(FAN, str(user_id)) is not None:
+                    await self._write_to(user_id, book)
+                await self._keep(told(book, user_id))
+        return True
 
     async def _write_to(self, user_id: int, book: Book) -> None:
         """Somebody whose direct messages are closed is skipped, and that is noted."""

@@ -125,8 +125,10 @@ class Schedule:
         await self._say(job, due_ms, job.text)
 
     async def _bedtime(self, job: Job, due_ms: int) -> None:
-        mood = self._kit.shelf.get("mood", str(job.guild_id)) or {}
-        self._kit.shelf.put("mood", str(job.guild_id), {**mood, "name": ASLEEP})
+        """Asleep is a mood with an end, so she wakes up even if nobody wakes her."""
+        wakeup = self._jobs.get(f"wakeup-{job.guild_id}")
+        end_ms = self.next_ms(wakeup, self._now_ms) if wakeup else self._now_ms + core.SLEEP_MS
+        self._kit.shelf.put("mood", str(job.guild_id), {"name": ASLEEP, "until_ms": end_ms})
         await self._say(job, due_ms, core.line(core.GOODNIGHTS, due_ms // 86_400_000))
 
     async def _wakeup(self, job: Job, due_ms: int) -> None:

@@ -23,6 +23,7 @@ from procs.bot_main.core.autonomous import (
     said,
     talk,
 )
+from procs.bot_main.core.moods import MOODS
 
 pytestmark = pytest.mark.unit
 
@@ -186,6 +187,10 @@ def test_words_for_and_from_the_model():
     assert said('  "La\n\nla!" ') == "La la!"
     assert len(said("x" * 9_999)) == SAID_CHARS
     assert said(" \n ") == ""
+
+
+def test_every_mood_has_a_profile():
+    assert {*PROFILES, ASLEEP} == {mood.name for mood in MOODS}
 
 
 def test_unknown_moods_are_neutral():

@@ -102,6 +102,28 @@ async def test_a_session_holds_it_and_one_poll_follows(shop):
         assert ["5 new things" in dm for dm in h.chat.dms(ANNA)] == [True]
 
 
+async def test_a_session_that_starts_in_the_middle_lets_the_rest_wait(shop):
+    async with desk(shop) as h:
+        feature = make(h.kit)
+        for who in (ANNA, BERT):
+            await feature.command(call("figurines", "on", who))
+        await feature.look()
+        shop.add("Luka")
+        send_dm = h.chat.send_dm
+
+        async def closing(user_id, post):
+            h.gate.close()
+            return await send_dm(user_id, post)
+
+        h.chat.send_dm = closing
+        await again(h, feature)
+        assert (len(h.chat.dms(ANNA)), h.chat.dms(BERT)) == (1, [])
+        h.chat.send_dm = send_dm
+        h.gate.open()
+        await feature.look()
+        assert (len(h.chat.dms(ANNA)), len(h.chat.dms(BERT))) == (1, 1)
+
+
 async def test_closed_direct_messages_are_skipped_and_noted_and_others_are_told(shop):
     async with desk(shop) as h:
         feature = make(h.kit)

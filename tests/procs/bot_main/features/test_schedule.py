@@ -10,6 +10,7 @@ import pytest
 from bus.errors import BadSettings
 from procs.bot_main.backends.base_schedule import Clerk, Scheduler
 from procs.bot_main.backends.scheduler import ApScheduler
+from procs.bot_main.core.moods import SERVER_MS, Feeling, turned
 from procs.bot_main.core.schedule import JOBS_PER_GUILD
 from procs.bot_main.feature_settings import ScheduleSettings
 from procs.bot_main.features.schedule import Schedule, make
@@ -97,6 +98,10 @@ async def test_bedtime_and_wake_up():
         assert "from 23:00 to 07:00" in answer
         assert "every day 23:00" in await feature.command(call("bedtime"))
         assert await due(h, feature, "bedtime")
+        night = Feeling.of(h.shelf.get("mood", str(HOME)))
+        for hours in range(8):
+            assert turned(night, h.now_ms() + hours * 3_600_000, SERVER_MS, 0.5).name == ASLEEP
+        assert turned(night, h.now_ms() + 9 * 3_600_000, SERVER_MS, 0.5).name != ASLEEP
         assert mood_now(h.shelf, HOME) == ASLEEP
         assert h.chat.texts()[0].startswith("🌙")
         assert await due(h, feature, "wakeup")
