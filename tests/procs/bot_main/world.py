@@ -30,7 +30,7 @@ from bus.messages import (
 from bus.settings import SessionSettings
 from bus.testing import FakeClock, MemoryNode
 from procs.bot_main import ledger, sessions
-from procs.bot_main.app import BotMain
+from procs.bot_main.app import BotMain, ChatSide
 from procs.bot_main.backends.base import Condition
 from procs.bot_main.config import BotSettings
 from procs.bot_main.core.conversation import Record
@@ -79,12 +79,17 @@ class World:
     """One life of bot_main, and what the others say to it."""
 
     def __init__(
-        self, clock: FakeClock, store: MemoryStore, bot: BotSettings, session: SessionSettings
+        self,
+        clock: FakeClock,
+        store: MemoryStore,
+        bot: BotSettings,
+        session: SessionSettings,
+        make_side: Callable[[MemoryNode], ChatSide | None] = lambda node: None,
     ) -> None:
         self.clock = clock
         self.store = store
         self.node = MemoryNode(BotMain.name, BotMain.reads, clock)
-        self.app = BotMain(self.node, bot, session, store, PERSONA)
+        self.app = BotMain(self.node, bot, session, store, PERSONA, make_side(self.node))
         self.levels: dict[tuple[str, str], object] = {}
         """What the others have on the bus."""
 
@@ -118,11 +123,14 @@ class World:
         del self.levels[topic, session]
         await self.pass_ms(3_100)
 
-    async def sink(self, session: str, phase: Phase, refusal: str = "", reason: str = "") -> None:
+    async def sink(
+        self, session: str, phase: Phase, refusal: str = "", reason: str = "", link_revision: int = 0
+    ) -> None:
         intent = self.node.states.get(("control.intent", session))
         since_ms = intent.since_ms if intent else self.wall_ms
         revision = intent.revision if intent else 1
-        state = SessionState(SINK, phase, since_ms, revision, refusal=refusal, reason=reason)
+        place = (intent.guild_id, intent.voice_channel_id, intent.prompt_channel_id) if intent else (0, 0, 0)
+        state = SessionState(SINK, phase, since_ms, revision, refusal, reason, *place, link_revision)
         await self.level(f"control.session.{SINK}", state, session)
 
     async def health(self, node: str, state: NodeState, code: str = "", pid: int = 1) -> None:
@@ -228,6 +236,8 @@ class Lives:
         self.store = MemoryStore()
         self.bot = BotSettings()
         self.session = SessionSettings()
+        self.make_side: Callable[[MemoryNode], ChatSide | None] = lambda node: None
+        """What is given of a chat to each life."""
 
     @asynccontextmanager
     async def begin(self, *levels: tuple[str, object, str]) -> AsyncIterator[World]:
@@ -236,7 +246,7 @@ class Lives:
         Args:
             levels: (topic, message, session) that are on the bus when it starts.
         """
-        world = World(self.clock, self.store, self.bot, self.session)
+        world = World(self.clock, self.store, self.bot, self.session, self.make_side)
         for topic, level, session in levels:
             await world.level(topic, level, session)
         task = asyncio.create_task(world.app.run())
