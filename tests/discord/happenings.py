@@ -245,6 +245,11 @@ class Happenings:
         data = {"guild_id": str(guild.id), "role": role_json(guild.roles[role_id])}
         self._sessions.tell_guild(guild, "GUILD_ROLE_UPDATE", data)
 
+    def role_made(self, guild: Guild, role_id: int) -> None:
+        """A new role."""
+        data = {"guild_id": str(guild.id), "role": role_json(guild.roles[role_id])}
+        self._sessions.tell_guild(guild, "GUILD_ROLE_CREATE", data)
+
     def outage(self, guild: Guild) -> None:
         """The guild is unavailable until `recovered`."""
         guild.available = False

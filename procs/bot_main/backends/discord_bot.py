@@ -197,19 +197,30 @@ class DiscordChat:
 
     async def history(self, channel_id: int, after_id: int, limit: int) -> list[Incoming]:
         session = self._session
+        messages = await self._messages(channel_id, after_id)
+        people = [one for one in messages if session.eyes.is_a_persons(one)]
+        return [session.eyes.incoming(one) for one in people[: max(0, limit)]]
 
-        async def look() -> list[Incoming]:
-            place = session.get_channel(channel_id) or session.get_partial_messageable(channel_id)
-            found: list[Incoming] = []
-            if not isinstance(place, discord.abc.Messageable) or limit <= 0:
-                return found
+    async def replies(self, channel_id: int, message_id: int) -> list[int]:
+        user = self._session.user
+        messages = await self._messages(channel_id, message_id)
+        return [
+            one.id
+            for one in messages
+            if one.author == user and one.reference is not None and one.reference.message_id == message_id
+        ]
+
+    async def _messages(self, channel_id: int, after_id: int) -> list[discord.Message]:
+        """What was written in a channel after a message, oldest first; the first few hundred."""
+        session = self._session
+        place = session.get_channel(channel_id) or session.get_partial_messageable(channel_id)
+        if not isinstance(place, discord.abc.Messageable):
+            return []
+
+        async def look() -> list[discord.Message]:
             after = discord.Object(after_id)
-            async for message in place.history(after=after, limit=HISTORY_LOOKED_AT, oldest_first=True):
-                if session.eyes.is_a_persons(message):
-                    found.append(session.eyes.incoming(message))
-                if len(found) == limit:
-                    break
-            return found
+            found = place.history(after=after, limit=HISTORY_LOOKED_AT, oldest_first=True)
+            return [message async for message in found]
 
         with _told():
             return await session.rest.persist(look)
@@ -232,6 +243,11 @@ class DiscordChat:
         room = guild.get_channel(channel_id) if guild else None
         vocal = discord.VoiceChannel | discord.StageChannel
         return voice_room(room) if isinstance(room, vocal) else None
+
+    def voice_rooms(self, guild_id: int) -> list[VoiceRoom]:
+        guild = self._guild(guild_id)
+        rooms = [*guild.voice_channels, *guild.stage_channels] if guild else []
+        return [voice_room(one) for one in rooms if one.permissions_for(one.guild.me).view_channel]
 
     def channel_name(self, channel_id: int) -> str:
         session = self._gateway.session

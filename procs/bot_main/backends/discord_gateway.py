@@ -55,10 +55,11 @@ class NoSessionsLeft(Exception):
 
 
 def quiet_library() -> None:
-    """The library's log: warnings at most, and none of requests, whose addresses hold tokens of webhooks."""
+    """The library's log: warnings only; none of requests, whose addresses hold tokens of webhooks, and no
+    traces of connections that failed, which are tried again."""
     logging.getLogger("discord").setLevel(logging.WARNING)
-    for name in ("discord.http", "discord.webhook"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    for name in ("discord.http", "discord.webhook", "discord.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def trust(ca_file: str) -> ssl.SSLContext:

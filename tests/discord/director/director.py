@@ -98,7 +98,7 @@ class Director:
         found = self.guild(guild)
         role = Role(new_id(), name, bits(permissions), len(found.roles), mentionable)
         found.roles[role.id] = role
-        self.discord.happenings.role_changed(found, role.id)
+        self.discord.happenings.role_made(found, role.id)
         return role
 
     def forbid(self, permissions: list[str], guild: str = "Home") -> None:
