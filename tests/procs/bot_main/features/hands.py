@@ -123,9 +123,10 @@ async def hands(
     disk: DictDocuments | None = None,
     clock: FakeClock | None = None,
     chat: HandChat | None = None,
+    reads: tuple[str, ...] = (),
 ) -> AsyncIterator[Hands]:
     """A kit with these sections and services; give the same disk again for a next life."""
-    node = MemoryNode("bot_main", (), clock)
+    node = MemoryNode("bot_main", reads, clock)
     disk, chat, gate, model = disk or DictDocuments(), chat or HandChat(), HandGate(), HandModel()
     shelf = Shelf(node, disk)
     await shelf.load()
