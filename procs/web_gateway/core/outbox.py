@@ -57,6 +57,7 @@ class Outbox:
     def drop_sound(self) -> int:
         """Leave all waiting sound out; returns how many frames that were."""
         dropped = self._n_sound
+        self.n_left_out += dropped
         self._items = deque(item for item in self._items if not item.sound)
         self._n_sound = 0
         return dropped

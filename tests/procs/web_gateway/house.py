@@ -154,6 +154,13 @@ class House:
     def playout(self, session) -> PlayoutState | None:
         return self.bus.states.get(("report.playout.web_gateway", session))
 
+    async def wait_s(self, seconds):
+        """Let time pass while everybody lives."""
+        for _ in range(seconds):
+            self.clock.advance_ms(1_000)
+            await self._beat()
+            await asyncio.sleep(0)
+
     # --- clients ------------------------------------------------------------------------------------
 
     def link(self):

@@ -1,7 +1,5 @@
 """WS v1 over real sockets: a session from hello to its end."""
 
-import asyncio
-
 import pytest
 
 from bus.messages import RequestKind, TurnKind
@@ -180,11 +178,21 @@ async def test_life_signs_end_a_connection_and_the_session_after_it(house):
     async with house.client() as client:
         session = await client.start()
         await client.send("pong")
-        await asyncio.sleep(0.05)
-        house.clock.advance_ms(16_000)
+        await house.wait_s(15)
         await client.get("ping")
-        house.clock.advance_ms(45_000)
+        await house.wait_s(45)
         assert await client.closed() == 4408
-        house.clock.advance_ms(61_000)
+        assert house.asked(RequestKind.LEAVE) == []
+        await house.wait_s(60)
         await until(lambda: house.asked(RequestKind.LEAVE))
         assert house.asked(RequestKind.LEAVE)[0][1] == session
+
+
+async def test_a_client_that_knows_no_pings_is_inactive_after_a_minute(house):
+    async with house.client() as client:
+        await client.start()
+        await house.wait_s(50)
+        await client.get("heartbeat")
+        await house.wait_s(10)
+        assert (await client.get("session.stopped"))["reason"] == "inactive"
+        assert await client.closed() == 4408

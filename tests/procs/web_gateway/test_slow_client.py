@@ -1,0 +1,56 @@
+"""A client that stops reading: bounded memory, and nobody else is late."""
+
+import pytest
+
+from procs.web_gateway.core.outbox import SOUND_LIMIT
+from tests.procs.sink.sound import last_sample
+from tests.procs.web_gateway.house import Client
+from tests.waiting import until
+
+pytestmark = pytest.mark.flow
+
+
+async def test_ten_thousand_frames_to_a_client_that_does_not_read(house):
+    async with house.browser() as browser, house.client() as other:
+        stuck = await browser.ws_connect("/ws", max_msg_size=0)
+        await stuck.send_json({"type": "hello", "version": "v1"})
+        await stuck.send_json({"type": "session.start", "metadata": {"output": {"sample_rate_hz": 48_000}}})
+        session = await until(lambda: next(iter(house.sessions), None))
+        call = await until(lambda: house.node._browsers._sessions.get(session))
+        stuck._response.connection.transport.pause_reading()
+        turn = 5_001
+        frame = bytes(1_920)
+        for index in range(10_000):
+            call._send(turn, 20 * index, frame)
+            assert call.connection.n_waiting <= 2 * SOUND_LIMIT
+        assert call.connection.n_left_out >= 8_000
+        # meanwhile another session is served
+        its = await other.start(output={"sample_rate_hz": 48_000})
+        its_turn = await other.ask()
+        await house.sound(its, its_turn, 10)
+        await until(lambda: len(other.sound) == 10)
+        assert [last_sample(pcm) for pcm in other.sound] == list(range(1, 11))
+        # and when it reads again, it is told where the sound goes on
+        stuck._response.connection.transport.resume_reading()
+        client = Client(stuck, browser)
+        await until(lambda: len(client.all("output.audio.start")) > 1)
+        positions = [event["position_ms"] for event in client.all("output.audio.start")]
+        assert positions == sorted(set(positions))
+        await stuck.close()
+
+
+async def test_a_client_that_takes_no_events_is_closed_and_may_come_back(house):
+    async with house.browser() as browser:
+        stuck = await browser.ws_connect("/ws")
+        await stuck.send_json({"type": "hello", "version": "v1"})
+        await stuck.send_json({"type": "session.start"})
+        session = await until(lambda: next(iter(house.sessions), None))
+        call = await until(lambda: house.node._browsers._sessions.get(session))
+        await until(lambda: house.bus.session(session))
+        stuck._response.connection.transport.pause_reading()
+        for _ in range(1_100):
+            call.unrecognised(250)
+        await until(lambda: call.connection is None)
+        async with browser.post(f"/sessions/{call.id}/reconnect") as response:
+            assert response.status == 200
+        stuck._response.connection.transport.abort()
