@@ -14,7 +14,7 @@ from weakref import WeakValueDictionary
 import discord
 
 from bus.errors import BackendError
-from procs.bot_main.backends.discord_events import voice_room
+from procs.bot_main.backends.discord_events import Vocal, voice_room
 from procs.bot_main.backends.discord_gateway import Gateway
 from procs.bot_main.backends.discord_interactions import Expired
 from procs.bot_main.backends.discord_posts import bodies, edited
@@ -63,9 +63,9 @@ class DiscordChat:
         Raises:
             BadSettings: `api_base` or `ca_file` can't be used.
         """
-        patience = patience or Patience()
-        self._gateway = Gateway(token, api_base, ca_file, commands, patience)
-        self._webhooks = Webhooks(name, patience)
+        self._patience = patience or Patience()
+        self._gateway = Gateway(token, api_base, ca_file, commands, self._patience)
+        self._webhooks = Webhooks(name, self._patience)
         self._turns: WeakValueDictionary[int, _Turns] = WeakValueDictionary()
         self._conversations: OrderedDict[int, int] = OrderedDict()
 
@@ -116,10 +116,9 @@ class DiscordChat:
     async def send_masked(self, channel_id: int, mask: Mask, post: Post) -> int:
         session = self._session
         place = session.get_channel(channel_id)
-        is_thread = isinstance(place, discord.Thread)
         where = (place.parent_id, channel_id) if isinstance(place, discord.Thread) else (channel_id, 0)
         with _told():
-            async with self._turn(where[1] if is_thread else channel_id):
+            async with self._turn(channel_id):
                 own_id = session.application_id or 0
                 return await self._webhooks.post(session.rest, own_id, *where, mask, post)
 
@@ -145,10 +144,16 @@ class DiscordChat:
             raise Lost("too many posts wait for this channel")
         turns.n_waiting += 1
         try:
-            async with turns.lock:
-                yield
+            async with asyncio.timeout(self._patience.turn_s):
+                await turns.lock.acquire()
+        except TimeoutError:
+            raise Lost("the posts before it take too long") from None
         finally:
             turns.n_waiting -= 1
+        try:
+            yield
+        finally:
+            turns.lock.release()
 
     async def _conversation(self, user_id: int) -> int:
         if user_id not in self._conversations:
@@ -165,8 +170,10 @@ class DiscordChat:
         """Also of every session to come."""
         self._gateway.presence = text[:PRESENCE_CHARS]
         session = self._gateway.session
+        shown = discord.CustomActivity(self._gateway.presence) if text else None
+        if session is not None:
+            session.activity = shown
         if session is not None and session.is_ready():
-            shown = discord.CustomActivity(self._gateway.presence) if text else None
             with _told_of_gateway():
                 await session.change_presence(activity=shown)
 
@@ -199,7 +206,7 @@ class DiscordChat:
         session = self._session
         messages = await self._messages(channel_id, after_id)
         people = [one for one in messages if session.eyes.is_a_persons(one)]
-        return [session.eyes.incoming(one) for one in people[: max(0, limit)]]
+        return [session.read(one) for one in people[: max(0, limit)]]
 
     async def replies(self, channel_id: int, message_id: int) -> list[int]:
         user = self._session.user
@@ -235,19 +242,15 @@ class DiscordChat:
 
     def voice_of(self, guild_id: int, user_id: int) -> int:
         guild = self._guild(guild_id)
-        rooms = [*guild.voice_channels, *guild.stage_channels] if guild else []
-        return next((room.id for room in rooms if user_id in room.voice_states), 0)
+        return next((room.id for room in _rooms(guild) if user_id in room.voice_states), 0)
 
     def voice_room(self, guild_id: int, channel_id: int) -> VoiceRoom | None:
         guild = self._guild(guild_id)
-        room = guild.get_channel(channel_id) if guild else None
-        vocal = discord.VoiceChannel | discord.StageChannel
-        return voice_room(room) if isinstance(room, vocal) else None
+        return next((voice_room(room) for room in _rooms(guild) if room.id == channel_id), None)
 
     def voice_rooms(self, guild_id: int) -> list[VoiceRoom]:
         guild = self._guild(guild_id)
-        rooms = [*guild.voice_channels, *guild.stage_channels] if guild else []
-        return [voice_room(one) for one in rooms if one.permissions_for(one.guild.me).view_channel]
+        return [voice_room(one) for one in _rooms(guild) if one.permissions_for(one.guild.me).view_channel]
 
     def channel_name(self, channel_id: int) -> str:
         session = self._gateway.session
@@ -281,6 +284,10 @@ class DiscordChat:
         session = self._gateway.session
         guild = session.get_guild(guild_id) if session and guild_id != DM else None
         return guild if guild and not guild.unavailable else None
+
+
+def _rooms(guild: discord.Guild | None) -> list[Vocal]:
+    return [*guild.voice_channels, *guild.stage_channels] if guild else []
 
 
 class _Turns:

@@ -11,6 +11,7 @@ TEXT_CHARS = 4_000
 ATTACHMENTS = 10
 Someone = discord.User | discord.Member
 Vocal = discord.VoiceChannel | discord.StageChannel
+"""What one can be connected to."""
 _USER, _ROLE, _CHANNEL = (re.compile(rf"<{sign}(\d{{1,20}})>") for sign in ("@!?", "@&", "#"))
 
 

@@ -31,6 +31,8 @@ class Patience:
     """A request with all its repetitions and the library's waits for the rate limit."""
     attempt_s: float = 4.0
     """One attempt."""
+    turn_s: float = 60.0
+    """How long a post waits for those before it in its channel."""
     acknowledge_s: float = 2.5
     """The first answer to an interaction; Discord takes none after 3 s."""
     identify_s: float = 5.0

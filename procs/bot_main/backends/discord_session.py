@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
+import sys
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from dataclasses import replace
 
 import aiohttp
 import discord
@@ -19,11 +22,13 @@ from procs.bot_main.core.chat import (
     Deleted,
     Edited,
     GuildGone,
+    Incoming,
     Online,
     Person,
     VoiceRoomChanged,
 )
 
+_log = logging.getLogger("discord.miku")
 HELD = 500
 """Events between READY and the moment all guilds are known; the oldest are dropped."""
 PEOPLE = 1_000
@@ -80,8 +85,6 @@ class Session(discord.Client):
         self.eyes = Eyes(self, frozenset())
         self.is_away = asyncio.Event()
         """Set when a lost connection was not resumed in time."""
-        self.is_greeted = False
-        """Whether `Online` was told."""
         self._notify = notify
         self._interactions = interactions
         self._pace = pace
@@ -136,7 +139,7 @@ class Session(discord.Client):
         """READY: everything told before is void; events wait until all guilds are known."""
         self._stay()
         self.voices.clear()
-        self._held = deque(self._held or (), maxlen=HELD) if not self.is_greeted else deque(maxlen=HELD)
+        self._held = deque(maxlen=HELD)
 
     async def on_ready(self) -> None:
         for guild in self.guilds:
@@ -145,10 +148,13 @@ class Session(discord.Client):
         user = self.user
         assert user is not None
         held, self._held = self._held or (), None
-        self.is_greeted = True
         self._notify(Online(user.id, user.name, guild_ids, self._code, self.invite_url))
         for event in held:
             self._notify(event)
+        if (shown := self.activity) is not None:
+            # The library's IDENTIFY carries it in a form of older days.
+            with contextlib.suppress(OSError):
+                await self.change_presence(activity=shown)
 
     async def on_resumed(self) -> None:
         self._stay()
@@ -165,6 +171,8 @@ class Session(discord.Client):
 
     async def on_error(self, event_method: str, /, *args: object, **kwargs: object) -> None:
         """One event that can't be read costs nothing but itself; the library would log its content."""
+        kind = sys.exc_info()[0]
+        _log.warning("discord: %s failed by %s", event_method, kind.__name__ if kind else "nothing")
 
     def _tell(self, event: ChatEvent) -> None:
         if self._held is None:
@@ -176,19 +184,14 @@ class Session(discord.Client):
 
     async def on_message(self, message: discord.Message) -> None:
         if self.eyes.is_a_persons(message):
-            incoming = self.eyes.incoming(message)
-            self.remember(message.author)
-            self.authors[message.id] = message.author.id
-            while len(self.authors) > PEOPLE:
-                self.authors.popitem(last=False)
-            self._tell(incoming)
+            self._tell(self.read(message))
 
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """New words only: a link that unfolds changes a message too."""
         message, before = payload.message, payload.cached_message
         is_same = before is not None and before.content == message.content
         if message.edited_at is not None and not is_same and self.eyes.is_a_persons(message):
-            self._tell(Edited(self.eyes.incoming(message)))
+            self._tell(Edited(self.read(message)))
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         self._tell(Deleted(payload.channel_id, (payload.message_id,)))
@@ -202,6 +205,18 @@ class Session(discord.Client):
         )
         if invoked is not None:
             self._tell(invoked)
+
+    def read(self, message: discord.Message) -> Incoming:
+        """A message of a person. Those of the past come without rights: who was seen since has them."""
+        incoming = self.eyes.incoming(message)
+        self.authors[message.id] = message.author.id
+        while len(self.authors) > PEOPLE:
+            self.authors.popitem(last=False)
+        known = self.people.get((incoming.guild_id, message.author.id))
+        if known is not None and not isinstance(message.author, discord.Member):
+            return replace(incoming, author=known)
+        self.remember(message.author)
+        return incoming
 
     def remember(self, someone: Someone) -> Person:
         """Somebody as they are seen now."""

@@ -23,6 +23,7 @@ from procs.bot_main.core.chat import (
 )
 from tests.discord.faults import Point
 from tests.discord.rules import Rules
+from tests.discord.world.drafts import Draft
 from tests.procs.bot_main.backends.discord_scene import Scene, make_chat, running, scene
 from tests.waiting import until
 
@@ -109,6 +110,17 @@ async def test_a_lost_session_is_followed_by_a_new_one_and_voice_is_told_again(s
     await stage.chat.set_voice(stage.guild_id, stage.lounge)
     pair = await stage.next(VoicePair, lambda one: bool(one.token))
     assert pair.channel_id == stage.lounge
+
+
+async def test_her_presence_outlives_the_session(stage: Scene) -> None:
+    await stage.next(Online)
+    await stage.chat.set_presence("reading")
+    await until(lambda: stage.director.journal.presences)
+    stage.director.journal.presences.clear()
+    bot = stage.director.bot("Miku")
+    bot.loses_session()
+    await until(lambda: bot.presence.get("activities"))
+    assert bot.presence["activities"][0]["state"] == "reading"
 
 
 async def test_a_long_loss_is_told_and_she_comes_back_by_herself(tmp_path: Path) -> None:
@@ -222,6 +234,8 @@ async def test_who_may_what_is_seen(stage: Scene) -> None:
 async def test_bots_and_herself_are_not_heard(stage: Scene) -> None:
     await stage.chat.send(stage.general, Post("mine"))
     await stage.chat.send_masked(stage.general, Mask("Ann"), Post("hers"))
+    stranger, general = stage.director.bot("Stranger"), stage.director.places["general"]
+    stage.director.discord.happenings.post(general.channel, stranger.user, Draft("a bot's"))
     stage.director.person("Ann").says("general", "Ann's")
     assert (await stage.next(Incoming)).text == "Ann's"
 

@@ -1,5 +1,6 @@
 """Whatever the network does to a request, what is written appears once, or fails in time with a code."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bus.errors import BackendError
+from procs.bot_main.backends.discord_bot import WAITING
 from procs.bot_main.core.chat import Button, File, Incoming, Invoked, Mask, Post
 from tests.discord.faults import Point
 from tests.discord.rest import server
@@ -96,8 +98,8 @@ async def test_what_keeps_failing_ends_in_time_with_a_code(tmp_path: Path) -> No
 
 async def test_posts_arrive_in_order_within_discords_limits(tmp_path: Path) -> None:
     async with scene(tmp_path, rules=Rules(identify_interval_s=0.0)) as stage:
-        for n in range(6):
-            await stage.chat.send(stage.general, Post(f"number {n}", nonce=f"n{n}"))
+        posts = (Post(f"number {n}") for n in range(6))
+        await asyncio.gather(*(stage.chat.send(stage.general, post) for post in posts))
         assert stage.director.places["general"].texts == [f"number {n}" for n in range(6)]
         assert not stage.director.journal.refusals[429]
 
@@ -193,6 +195,19 @@ async def test_herself(stage: Scene) -> None:
     )
     with pytest.raises(BackendError):
         await stage.chat.set_avatar(b"no picture")
+
+
+async def test_too_many_posts_for_one_channel_are_refused(tmp_path: Path) -> None:
+    async with scene(tmp_path, patience=replace(HURRIED, call_s=0.3)) as stage:
+        stage.director.faults.arm(Point.REST, POST, times=None, do="hang")
+        sends = (stage.chat.send(stage.general, Post("x")) for _ in range(WAITING + 10))
+        tasks = [asyncio.create_task(one) for one in sends]
+        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        codes = [one.exception().code for one in done]  # type: ignore[union-attr]
+        assert codes == ["discord_unreachable"] * len(done)
+        stage.director.faults.disarm()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert len(stage.director.places["general"].texts) >= WAITING - 1
 
 
 async def test_before_she_is_online_writing_fails_with_a_code(stage: Scene, tmp_path: Path) -> None:
