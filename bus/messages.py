@@ -44,7 +44,7 @@ class Intent:
     since_ms: int
     """Wall ms at which the session was asked for; turns below it are dead."""
     revision: int
-    """Grows by one with each change of this intent."""
+    """Grows by one with each change of this intent; a move by others changes `voice_channel_id` alone."""
     guild_id: int = 0
     """Discord guild, 0 outside Discord."""
     voice_channel_id: int = 0

@@ -1,7 +1,7 @@
 """Makes what is generated in the documents: `python -m cli.docs` writes it, tests compare it.
 
 Declared once, derived here: topics, header and messages from `bus/`, the session machine from its node,
-settings from every node's `config.py`.
+settings from every node's `config.py`, commands and server settings from bot_main.
 """
 
 import ast
@@ -17,10 +17,14 @@ import bus.header
 import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
 from cli import settings_table
+from procs.bot_main.core import commands, guild_settings
 from procs.sink.core import session as session_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOL = ROOT / "bus" / "PROTOCOL.md"
+COMMANDS = ROOT / "docs" / "commands.md"
+PAGES = (PROTOCOL, COMMANDS)
+"""Pages with marked tables."""
 
 
 def field_docs(module_file: str) -> dict[str, dict[str, str]]:
@@ -127,11 +131,25 @@ def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
     return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
 
 
+def commands_table() -> str:
+    """Every command of the chat."""
+    head = ("command", "slash", "button", "who", "what", "example")
+    return _table(head, [commands.cells(row) for row in commands.COMMANDS])
+
+
+def guild_settings_table() -> str:
+    """Every setting of a server."""
+    rows = [guild_settings.cells(row) for row in guild_settings.SETTINGS]
+    return _table(("setting", "takes", "default", "what for"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "header": header_table,
     "topics": topics_table,
     "session": session_table,
     "messages": messages_text,
+    "commands": commands_table,
+    "guild_settings": guild_settings_table,
 }
 
 
@@ -145,6 +163,7 @@ def rendered(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PROTOCOL.write_text(rendered(PROTOCOL.read_text()))
+    for page in PAGES:
+        page.write_text(rendered(page.read_text()))
     settings_table.DOCUMENT.write_text(settings_table.document())
     settings_table.EXAMPLE.write_text(settings_table.example())

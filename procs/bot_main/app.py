@@ -1,6 +1,7 @@
 """BotMain: what people ask, over the bus or in a chat, becomes sessions and turns; this wires it together."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -38,8 +39,8 @@ class ChatSide:
     shelf: Shelf
     prefix: str = "!miku"
     """Word that begins a command."""
-    house: House | None = None
-    """The text features."""
+    open_house: Callable[[asyncio.TaskGroup], Awaitable[House]] | None = None
+    """Makes the text features once the shelf is loaded; what they need runs in the group."""
 
 
 class BotMain:
@@ -89,7 +90,7 @@ class BotMain:
         system = system_message(persona, bot.name)
         self._sessions = Sessions(bus, self._ledger, _terms(bot, session), system, self._desk.answer)
         self._desk.serve(self._sessions)
-        self._shelf = side.shelf if side else None
+        self._side = side
         self._front = self._make_front(side, session.max_sessions) if side else None
 
     async def run(self) -> None:
@@ -97,17 +98,19 @@ class BotMain:
         discord = "connecting" if self._front else "not configured"
         self._bus.report(NodeState.READY, persona=self._persona_name, discord=discord)
         records = await self._ledger.load()
-        if self._shelf:
-            await self._shelf.load()
+        if self._side:
+            await self._side.shelf.load()
         async with asyncio.TaskGroup() as tasks:
             self._sessions.start(tasks, records)
-            self._start_front(tasks)
+            await self._start_front(tasks)
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._desk.run())
 
-    def _start_front(self, tasks: asyncio.TaskGroup) -> None:
-        if self._front and self._shelf:
-            tasks.create_task(self._shelf.run())
+    async def _start_front(self, tasks: asyncio.TaskGroup) -> None:
+        if self._front and self._side:
+            tasks.create_task(self._side.shelf.run())
+            if self._side.open_house:
+                self._front.take_in(await self._side.open_house(tasks))
             tasks.create_task(self._front.run())
             return
         # A session in Discord needs the chat for its voice: without one it can't go on.
@@ -120,9 +123,7 @@ class BotMain:
         guilds, courier, links = Guilds(bus, side.shelf), Courier(bus, chat), Links(bus, chat, sessions)
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
-        front = Front(
-            bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix, side.house
-        )
+        front = Front(bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix)
         sessions.audience = front
         return front
 
@@ -130,8 +131,8 @@ class BotMain:
         """Stand by the intents once more: sessions go on without us, and are taken up again."""
         self._sessions.renew()
         await self._ledger.written()
-        if self._shelf:
-            await self._shelf.written()
+        if self._side:
+            await self._side.shelf.written()
 
 
 def _terms(bot: BotSettings, session: SessionSettings) -> Terms:

@@ -84,7 +84,6 @@ class Front:
         panels: Panels,
         health: HealthBoard,
         prefix: str,
-        house: House | None = None,
     ) -> None:
         self._bus = bus
         self._chat = chat
@@ -96,7 +95,7 @@ class Front:
         self._panels = panels
         self._health = health
         self._prefix = prefix
-        self._house = house
+        self._house: House | None = None
         self._n_at_once = 0
         self._presence = ""
         self._is_online = False
@@ -105,6 +104,10 @@ class Front:
         self._told: set[str] = set()
         """Sessions whose involuntary end was told."""
         self._tasks: asyncio.TaskGroup
+
+    def take_in(self, house: House) -> None:
+        """The text features; before `run`."""
+        self._house = house
 
     async def run(self) -> None:
         """Serve the chat until cancelled."""
@@ -146,6 +149,8 @@ class Front:
         self._health.tell("discord", NodeState.READY, event.code)
         self._presence = ""
         self._show_presence()
+        if self._house:
+            self._house.online()
 
     def _show_presence(self) -> None:
         is_there = any(
@@ -293,7 +298,7 @@ class Front:
         return f"{MICROPHONE} {text}{place}"
 
     def _queue(self, person: Person, guild_id: int) -> str:
-        written = self._house.queue_text(person.id, guild_id) if self._house else ""
+        written = self._house.queue_text(person, guild_id) if self._house else ""
         told = [text for text in (self._voice.waiting(person.id, guild_id), written) if text]
         return "\n".join(told) or "Nothing waits."
 

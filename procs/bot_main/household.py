@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from procs.bot_main.core.chat import Incoming
+from procs.bot_main.core.chat import Incoming, Person
 from procs.bot_main.features.base import Call
 
 
@@ -29,6 +29,10 @@ class House(Protocol):
         """A command of a feature; returns what to answer, empty = it was answered."""
         ...
 
-    def queue_text(self, person: int, guild_id: int) -> str:
+    def online(self) -> None:
+        """The gateway session is new: what was written meanwhile may be fetched."""
+        ...
+
+    def queue_text(self, person: Person, guild_id: int) -> str:
         """What of a person's messages waits, as text; empty = nothing."""
         ...

@@ -6,8 +6,9 @@ pytestmark = pytest.mark.unit
 
 
 def test_the_written_protocol_is_in_step_with_the_code():
-    text = docs.PROTOCOL.read_text()
-    assert text == docs.rendered(text), "run: python -m cli.docs"
+    for page in docs.PAGES:
+        text = page.read_text()
+        assert text == docs.rendered(text), f"{page.name}: run python -m cli.docs"
 
 
 def test_every_field_of_every_message_is_explained():

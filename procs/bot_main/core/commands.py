@@ -232,14 +232,8 @@ def usage(row: Row) -> str:
     return " ".join((row.name, *shown))
 
 
-def document() -> str:
-    """The table of docs/commands.md."""
-    lines = ["| command | slash | button | who | what | example |", "|---|---|---|---|---|---|"]
-    for row in COMMANDS:
-        button = "yes" if row.is_button else ""
-        names = f"`{usage(row)}`" + "".join(f", `{alias}`" for alias in row.aliases)
-        lines.append(
-            f"| {names} | `/miku {row.slash or row.name}` | {button} | {row.level.title} | {row.help} "
-            f"| `!miku {row.example}` |"
-        )
-    return "\n".join(lines)
+def cells(row: Row) -> tuple[str, ...]:
+    """A command's line in the documents: names, slash command, button, who, what, example."""
+    names = ", ".join(f"`{name}`" for name in (usage(row), *row.aliases))
+    slash, button = f"`/miku {row.slash or row.name}`", "yes" if row.is_button else ""
+    return names, slash, button, row.level.title, row.help, f"`!miku {row.example}`"

@@ -174,6 +174,11 @@ def shown(document: Mapping[str, Any] | None, name: str = "") -> str:
     return "\n".join(_line(row, document or {}) for row in rows)
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """A setting's line in the documents: name, what it takes, default, what for."""
+    return f"`{row.name}`", _wanted(row), _text(row, row.default), row.help
+
+
 def _line(row: Row, document: Mapping[str, Any]) -> str:
     value = getattr(values(document), row.name)
     text = f"`{row.name}` = {_text(row, value)}"

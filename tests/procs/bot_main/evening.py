@@ -1,5 +1,6 @@
 """An evening in a Discord server: bot_main with a chat played by hand, and everybody around it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from bus.testing import MemoryNode
 from procs.bot_main import front, links, shelf
 from procs.bot_main.app import ChatSide
 from procs.bot_main.backends.base_documents import Document
-from procs.bot_main.core.chat import Incoming
+from procs.bot_main.core.chat import Incoming, Person
 from procs.bot_main.features.base import Call
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.hand_chat import ANNA, HOME, LOUNGE, MIKU, HandChat
@@ -45,6 +46,7 @@ class NotingHouse:
         self.reworded: list[Incoming] = []
         self.gone: list[int] = []
         self.calls: list[Call] = []
+        self.n_online = 0
 
     async def run(self) -> None:
         pass
@@ -62,8 +64,11 @@ class NotingHouse:
         self.calls.append(call)
         return f"{call.command}: {call.text}"
 
-    def queue_text(self, person: int, guild_id: int) -> str:
-        return "2 of your messages wait." if person == ANNA.id else ""
+    def online(self) -> None:
+        self.n_online += 1
+
+    def queue_text(self, person: Person, guild_id: int) -> str:
+        return "2 of your messages wait." if person == ANNA else ""
 
 
 class Evening:
@@ -140,7 +145,10 @@ class Evenings:
         lives.make_side = self._side
 
     def _side(self, node: MemoryNode) -> ChatSide:
-        return ChatSide(self.chat, Shelf(node, self.documents), house=self.house)
+        return ChatSide(self.chat, Shelf(node, self.documents), open_house=self._open_house)
+
+    async def _open_house(self, tasks: asyncio.TaskGroup) -> NotingHouse:
+        return self.house
 
     @asynccontextmanager
     async def begin(self, *levels: tuple[str, object, str]) -> AsyncIterator[Evening]:

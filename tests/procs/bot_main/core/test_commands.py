@@ -1,0 +1,109 @@
+"""The table of commands: what people write becomes a command, or a sentence that helps."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from procs.bot_main.core.commands import (
+    COMMANDS,
+    Command,
+    Unclear,
+    behind_prefix,
+    channel_id,
+    invoked,
+    parsed,
+    row_of,
+    slash_commands,
+)
+from procs.bot_main.core.gate import FEATURES
+
+pytestmark = pytest.mark.unit
+
+
+def command(line: str) -> Command:
+    found = parsed(line, "!miku")
+    assert isinstance(found, Command)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("!miku join", "join"),
+        ("  !MIKU   join  ", "join"),
+        ("!miku", ""),
+        ("!miku\njoin", "join"),
+        ("!mikujoin", None),
+        ("hey !miku join", None),
+        ("", None),
+    ],
+)
+def test_a_command_begins_with_the_prefix_as_a_word(text: str, line: str | None):
+    assert behind_prefix(text, "!miku") == line
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "arguments"),
+    [
+        ("", "help", {}),
+        ("JOIN  #Lounge", "join", {"channel": "#Lounge"}),
+        ("status", "voice-status", {}),
+        ("say  two  words ", "say", {"text": "two  words"}),
+        ("settings panel", "settings", {"name": "panel"}),
+        ("settings blocked <@1> <@2>", "settings", {"name": "blocked", "value": "<@1> <@2>"}),
+        ("evil ON", "evil", {"state": "ON"}),
+    ],
+)
+def test_a_line_becomes_a_command(line: str, name: str, arguments: dict[str, str]):
+    found = command(line)
+    assert (found.row.name, dict(found.arguments)) == (name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("jion", "Did you mean `!miku join`?"),
+        ("xqzw", "`!miku help` shows what I can do."),
+        ("say", "`say` needs something"),
+        ("evil perhaps", "takes on or off"),
+    ],
+)
+def test_what_is_no_command_is_answered_with_help(line: str, said: str):
+    found = parsed(line, "!miku")
+    assert isinstance(found, Unclear)
+    assert said in found.said
+
+
+@given(st.text(max_size=300))
+def test_whatever_is_written_gets_one_of_the_two(line: str):
+    found = parsed(line, "!miku")
+    assert isinstance(found, Command) or (found.said.startswith("❌") and len(found.said) < 300)
+
+
+@pytest.mark.parametrize(
+    ("text", "id_"), [("<#123>", 123), ("123", 123), (" <#7> ", 7), ("#lounge", 0), ("²", 0), ("", 0)]
+)
+def test_a_channel_is_named_by_mention_or_id(text: str, id_: int):
+    assert channel_id(text) == id_
+
+
+def test_every_row_is_whole_and_its_example_is_what_it_says():
+    for row in COMMANDS:
+        assert row.help.endswith("."), row.name
+        assert command(row.example).row is row
+        assert row_of(row.name) is row
+    words = [word for row in COMMANDS for word in {row.name, *row.aliases, row.slash} if word]
+    assert len(words) == len(set(words))
+    assert {row.feature for row in COMMANDS} - {""} <= {row.name for row in FEATURES}
+
+
+def test_slash_commands_lead_to_the_same_rows():
+    for slash, row in zip(slash_commands(), COMMANDS, strict=True):
+        assert re.fullmatch(r"[a-z-]{1,32}", slash.name)
+        values = {option.name: (option.choices or ("x",))[0] for option in slash.options}
+        found = invoked(slash.name, values, "!miku")
+        assert isinstance(found, Command)
+        assert found.row is row
+        assert dict(found.arguments) == values

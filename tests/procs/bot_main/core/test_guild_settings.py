@@ -1,0 +1,87 @@
+"""Settings of a server: every row can be changed, shown and taken back; nothing strange gets in."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from procs.bot_main.core.guild_settings import (
+    SETTINGS,
+    GuildSettings,
+    Wrong,
+    changed,
+    shown,
+    values,
+)
+
+pytestmark = pytest.mark.unit
+
+BOSS, NOW_MS = 103, 1_790_000_000_000
+
+GOOD = {
+    "prompt_channel": ("<#10>", 10),
+    "voice_channels": ("<#20> <#21>, 22", (20, 21, 22)),
+    "host_role": ("<@&7>", 7),
+    "talker_role": ("8", 8),
+    "blocked": ("<@101> <@!102> <@101>", (101, 102)),
+    "leave_when_alone_s": ("300", 300),
+    "max_waiting": ("50", 50),
+    "max_waiting_each": ("2", 2),
+    "reply_by_mention": ("Off", False),
+    "panel": ("off", False),
+}
+
+
+def test_table_and_values_are_the_same_and_so_are_their_defaults():
+    defaults = GuildSettings()
+    assert [field.name for field in fields(defaults)] == [row.name for row in SETTINGS] == list(GOOD)
+    assert [getattr(defaults, row.name) for row in SETTINGS] == [row.default for row in SETTINGS]
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_a_setting_is_changed_shown_and_taken_back(name: str):
+    text, value = GOOD[name]
+    document = changed(None, name.upper(), text, BOSS, NOW_MS)
+    assert isinstance(document, dict)
+    assert getattr(values(document), name) == value
+    assert f"changed by <@{BOSS}> <t:{NOW_MS // 1000}:R>" in shown(document, name)
+    again = changed(document, name, "default", BOSS, NOW_MS)
+    assert again == {}
+    assert values(again) == GuildSettings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("panel", "maybe", "`on` or `off`"),
+        ("leave_when_alone_s", "86401", "a number from 0 to 86400"),
+        ("leave_when_alone_s", "-1", "a number"),
+        ("host_role", "everyone", "a role like @name"),
+        ("blocked", "Bert", "people like @one @two"),
+        ("voice_channels", " ".join(map(str, range(1, 60))), "up to 50 channels"),
+        ("panle", "on", "Did you mean `panel`?"),
+        ("x", "on", "There are: prompt_channel"),
+    ],
+)
+def test_what_will_not_do_is_answered_with_what_would(name: str, text: str, said: str):
+    wrong = changed(None, name, text, BOSS, NOW_MS)
+    assert isinstance(wrong, Wrong)
+    assert said in wrong.said
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from([*GOOD, "value", "old"]), JSON | st.fixed_dictionaries({"value": JSON}))
+)
+def test_a_document_of_another_version_has_defaults_where_it_can_not_be_read(document: dict[str, object]):
+    read = values(document)
+    for row in SETTINGS:
+        assert type(getattr(read, row.name)) is type(row.default)
+    assert shown(document).count("\n") == len(SETTINGS) - 1
