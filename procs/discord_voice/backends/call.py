@@ -151,7 +151,8 @@ class Call:
             BackendError: she was put out.
         """
         try:
-            await self._unless_newer(asyncio.sleep(step.delay_ms / 1000))
+            if step.delay_ms:
+                await self._unless_newer(asyncio.sleep(step.delay_ms / 1000))
             match step.move:
                 case Move.RESUME:
                     await self._resume()
