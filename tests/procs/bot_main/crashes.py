@@ -21,7 +21,7 @@ from procs.bot_main.core.queue import Changes
 from procs.bot_main.inbox import Inbox
 from procs.bot_main.outbox import Outbox
 from tests.procs.bot_main.features.hands import HandGate
-from tests.procs.bot_main.hand_chat import ANNA, BERT, GENERAL, HandChat, Posted
+from tests.procs.bot_main.hand_chat import ANNA, BERT, GENERAL, HandChat
 
 PAGES = 3
 """Of each answer."""
@@ -174,6 +174,3 @@ async def play(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> int:
     assert run.promised == {each.id for each in messages}
     run.check()
     return n_kills
-
-
-__all__ = ["Crashes", "Posted", "play"]
