@@ -58,7 +58,7 @@ class Drawing:
             raise BackendError("drawing_busy", f"{self._n} drawings")
 
     async def _draw(self, subject: str, channel_id: int, reply_to: int) -> None:
-        """From the first word on it to the last; an error ends in its line in the place of the progress."""
+        """From the first word on it to the last."""
         self._require_possible()
         self._n += 1
         try:
@@ -80,6 +80,9 @@ class Drawing:
             await progress.end("🎨 Done!")
         except BackendError as error:
             self._kit.bus.log.warning("drawing", code=error.code, detail=error.detail)
+            if reply_to:  # the house answers the message, with the same one line as for every feature
+                await progress.withdraw()
+                raise
             await progress.end(f"🎨 {sentence(error.code)}")
         except asyncio.CancelledError:
             with suppress(TimeoutError):
@@ -125,6 +128,13 @@ class Progress:
         """Say it at once."""
         try:
             await self._kit.chat.edit(self.channel_id, self._message_id, Post(line))
+        except BackendError as error:
+            self._kit.bus.log.info("drawing_progress", code=error.code, detail=error.detail)
+
+    async def withdraw(self) -> None:
+        """Take it away."""
+        try:
+            await self._kit.chat.delete(self.channel_id, self._message_id)
         except BackendError as error:
             self._kit.bus.log.info("drawing_progress", code=error.code, detail=error.detail)
 

@@ -12,6 +12,7 @@ from procs.bot_main.core.personas import Personas
 from procs.bot_main.core.vision import question, to_look_at
 from procs.bot_main.feature_settings import VisionSettings
 from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.persona_now import persona_now
 
 TYPING_S = 8.0
 """Discord shows for ten seconds that somebody writes."""
@@ -62,8 +63,8 @@ class Vision:
         return shown
 
     async def _asked(self, message: Incoming, shown: list[list[Picture]]) -> str:
-        personas = self._kit.section(Personas)
-        messages = question(personas.miku, self._kit.name, message, [len(pictures) for pictures in shown])
+        persona = persona_now(self._kit.shelf, self._kit.section(Personas))
+        messages = question(persona, self._kit.name, message, [len(pictures) for pictures in shown])
         pictures = [picture for of_one in shown for picture in of_one]
         model = self._kit.service(VisionModel)  # type: ignore[type-abstract]
         try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -87,17 +88,24 @@ async def test_progress_is_shown_at_most_every_two_seconds():
 async def test_what_goes_wrong_is_one_clear_line(fault: str, code: str):
     async with ComfyDouble() as comfy, easel(comfy, 0.5) as (parts, feature):
         comfy.play(Run(fault=fault))
-        await feature.take(ask(parts, "draw a cat"))
-        assert parts.chat.texts() == [f"🎨 {sentence(code)}"]
+        with pytest.raises(BackendError) as caught:
+            await feature.take(ask(parts, "draw a cat"))
+        assert caught.value.code == code
+        assert parts.chat.texts() == []  # the house answers with the one line
         await until(lambda: comfy.is_idle)
         await feature.take(ask(parts, "draw a dog"))
-        assert parts.chat.texts()[1] == "🎨 Done!"
+        assert parts.chat.texts()[0] == "🎨 Done!"
 
 
 async def test_a_server_that_is_down_is_one_clear_line():
     async with ComfyDouble() as comfy, easel(comfy) as (parts, feature):
         await comfy.stop()
-        await feature.take(ask(parts, "draw a cat"))
+        with pytest.raises(BackendError) as caught:
+            await feature.take(ask(parts, "draw a cat"))
+        assert caught.value.code == "drawing_unavailable"
+        assert parts.chat.texts() == []
+        asked = replace(call("draw", "a fox"), invoked=parts.chat.invokes("draw"), message_id=0)
+        assert await feature.command(asked) == ""
         assert parts.chat.texts() == [f"🎨 {sentence('drawing_unavailable')}"]
         await comfy.start()
 
@@ -150,8 +158,7 @@ async def test_the_command_draws_too():
         assert await feature.command(call("draw", "the drawer of a desk", by=BERT)) == ""
         assert comfy.prompts[0]["2"]["inputs"]["text"] == "the drawer of a desk"
         invoked = parts.chat.invokes("draw", ANNA, text="a fox")
-        asked = call("draw", "a fox")
-        asked = type(asked)(**{**asked.__dict__, "invoked": invoked, "message_id": 0})
+        asked = replace(call("draw", "a fox"), invoked=invoked, message_id=0)
         assert await feature.command(asked) == ""
         assert [post.text for post in parts.chat.answers(invoked)] == ["🎨 I'm on it!"]
         assert comfy.prompts[1]["2"]["inputs"]["text"] == "a fox"

@@ -73,6 +73,14 @@ async def test_she_says_what_she_sees():
         assert "https://" not in "".join(one.content for one in messages)
 
 
+async def test_her_evil_self_looks_too_while_she_writes():
+    model = ToldModel("Pathetic cat.")
+    async with eyes(model) as (parts, feature):
+        parts.shelf.put("persona", "all", {"name": "evil"})
+        await feature.take(show(parts, CAT))
+        assert "dark twin" in model.asked[0][0][0].content
+
+
 async def test_only_pictures_that_are_for_her():
     async with eyes(ToldModel("A cat!")) as (parts, feature):
         assert not feature.wants(parts.chat.says("look", attachments=(CAT,)))
