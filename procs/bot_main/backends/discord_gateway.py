@@ -217,6 +217,7 @@ class Gateway:
 
     async def _stay(self, session: Session) -> None:
         """Until the connection is over or lost for too long."""
+        session.expect(self._patience.identify_s + self._patience.blip_s)
         connection = asyncio.create_task(session.connect())
         away = asyncio.create_task(session.is_away.wait())
         telling = asyncio.create_task(self._tell_commands(session))

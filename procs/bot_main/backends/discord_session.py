@@ -151,7 +151,7 @@ class Session(discord.Client):
         self._notify(Online(user.id, user.name, guild_ids, self._code, self.invite_url))
         for event in held:
             self._notify(event)
-        if (shown := self.activity) is not None:
+        if isinstance(shown := self.activity, discord.BaseActivity):
             # The library's IDENTIFY carries it in a form of older days.
             with contextlib.suppress(OSError):
                 await self.change_presence(activity=shown)
@@ -160,9 +160,12 @@ class Session(discord.Client):
         self._stay()
 
     async def on_disconnect(self) -> None:
+        self.expect(self._patience.blip_s)
+
+    def expect(self, within_s: float) -> None:
+        """She is away unless READY or RESUMED comes in this time; a server may also keep silent."""
         if self._blip is None:
-            loop = asyncio.get_running_loop()
-            self._blip = loop.call_later(self._patience.blip_s, self.is_away.set)
+            self._blip = asyncio.get_running_loop().call_later(within_s, self.is_away.set)
 
     def _stay(self) -> None:
         if self._blip is not None:

@@ -139,7 +139,15 @@ async def test_a_long_loss_is_told_and_she_comes_back_by_herself(tmp_path: Path)
         assert await stage.chat.send(stage.general, Post("hello again"))
 
 
-async def test_an_identify_that_gets_no_answer_and_a_refused_one_are_tried_again(tmp_path: Path) -> None:
+async def test_a_gateway_that_keeps_silent_is_left_and_tried_again(stage: Scene, tmp_path: Path) -> None:
+    stage.director.faults.arm(Point.IDENTIFY, do="silence")
+    events: list[ChatEvent] = []
+    async with running(make_chat(stage.director.discord, tmp_path, stage.director.bot("Miku").token), events):
+        await until(lambda: [one for one in events if isinstance(one, Online)])
+    assert events[0] == Offline("discord_unreachable")
+
+
+async def test_refused_resumes_and_identifies_are_tried_again(tmp_path: Path) -> None:
     async with scene(tmp_path) as stage:
         await stage.next(Online)
         stage.director.faults.arm(Point.RESUME, code=4000, times=1)
