@@ -18,12 +18,14 @@ import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
 from cli import settings_table
 from procs.bot_main.core import commands, guild_settings
+from procs.bot_main.core.gate import FEATURES
 from procs.sink.core import session as session_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOL = ROOT / "bus" / "PROTOCOL.md"
+FEATURES_PAGE = ROOT / "docs" / "features.md"
 COMMANDS = ROOT / "docs" / "commands.md"
-PAGES = (PROTOCOL, COMMANDS)
+PAGES = (PROTOCOL, COMMANDS, FEATURES_PAGE)
 """Pages with marked tables."""
 
 
@@ -93,6 +95,15 @@ def session_table() -> str:
     return _table(("in", "on", "goes to", "why and what else"), rows)
 
 
+def features_table() -> str:
+    """What becomes of each feature during a session, in the order in which a message is offered to them."""
+    rows = [
+        (f.title, f"`{f.name}`", f.action, f.running, f.sentence or "-", "yes" if f.is_marked else "no")
+        for f in FEATURES
+    ]
+    return _table(("feature", "name", "during a session", "running work", "who asks reads", "🎤"), rows)
+
+
 def messages_text() -> str:
     """Every message and enumeration with its fields."""
     docs = field_docs(bus.messages.__file__)
@@ -147,6 +158,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "header": header_table,
     "topics": topics_table,
     "session": session_table,
+    "features": features_table,
     "messages": messages_text,
     "commands": commands_table,
     "guild_settings": guild_settings_table,

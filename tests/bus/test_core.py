@@ -160,3 +160,13 @@ async def test_what_the_contract_does_not_name_is_refused():
         await anext(receiver.pull("flow.prompt"))
     with pytest.raises(NotTheWriter):
         Receiver("tts_bridge", FakeClock(), ("report.",))
+
+
+def test_a_session_that_is_held_is_not_acknowledged():
+    bench = Bench()
+    ready: set[str] = set()
+    bench.receiver.hold_sessions(ready.__contains__)
+    bench.live_session(since_ms=100)
+    assert bench.receiver.applied() == {}
+    ready.add("s")
+    assert bench.receiver.applied() == {"s": 100}

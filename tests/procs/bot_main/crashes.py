@@ -62,7 +62,7 @@ class CrashingStore(SqliteQueue):
 
 
 class CrashingChat(HandChat):
-    """The hand-played chat between two boundaries; its nonces can be forgotten, as Discord's are in minutes."""
+    """The hand-played chat between two boundaries; it can forget nonces, as Discord does in minutes."""
 
     fuse: Fuse
 

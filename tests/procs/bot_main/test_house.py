@@ -344,7 +344,7 @@ def innocent(n: int) -> list[str]:
 
 
 def test_500_innocent_sentences_meet_no_block():
-    """What says no more than that they are addressed to her goes to the text chat, by which nothing is refused."""
+    """What merely sounds like a wish goes to the text chat, which refuses nothing."""
     her = SimpleNamespace(_kit=SimpleNamespace(name="Miku"))
     asks = [partial(each.wants, her) for each in (drawing.Drawing, vision.Vision)]
     chat = HandChat()

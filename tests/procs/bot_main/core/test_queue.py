@@ -19,9 +19,11 @@ def test_messages_are_answered_by_id_and_one_channel_at_a_time():
     for id_, channel in ((5, 7), (3, 7), (4, 8)):
         queue.put(said(id_, channel=channel), is_marked=True)
     first = queue.next((), NOW_MS)
-    assert first and first.id == 3
+    assert first is not None
+    assert first.id == 3
     second = queue.next((7,), NOW_MS)
-    assert second and second.id == 4
+    assert second is not None
+    assert second.id == 4
     assert queue.next((7, 8), NOW_MS) is None
 
 
