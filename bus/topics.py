@@ -103,7 +103,7 @@ def _topics() -> list[Topic]:
         Topic("control.turn", state, ("bot_main",), everyone, TurnState, "Which turns are alive."),
         Topic("control.voice_link", state, ("bot_main",), ("discord_voice",), VoiceLink,
               "Credentials of the voice connection, handed on from the gateway.", secret=True),
-        Topic("report.house", state, ("bot_main",), fronts, HouseState,
+        Topic("report.house", state, ("bot_main",), ("bot_main", *fronts), HouseState,
               "What the bot does besides speaking."),
         Topic("report.reply", state, ("llm_streamer",), ("bot_main", *fronts), ReplyState,
               "The text of the newest reply so far."),
