@@ -13,7 +13,7 @@ from cli.settings_table import read
 from cli.stack import Stack
 from cli.view import View
 
-VERBS = ("init", "up", "down", "status", "doctor", "say", "console", "join", "leave", "stop")
+VERBS = ("init", "up", "down", "status", "doctor", "say", "console", "join", "leave", "stop", "link")
 """A verb is a module of `cli/verbs/`: `HELP`, `EXAMPLE`, `arguments(parser)`, `run(stack, view, args)`."""
 
 NEEDS_NO_STACK = ("init", "doctor")

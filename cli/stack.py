@@ -24,6 +24,7 @@ from cli.refusal import Refusal
 from cli.settings_table import ROOT, Settings
 from procs.guardian.backends.base import SupervisorGone
 from procs.guardian.backends.supervisor_rpc import SupervisorRpc
+from procs.web_gateway.config import WebSettings
 
 CONF = ROOT / "supervisord.conf"
 
@@ -96,13 +97,14 @@ class Stack:
 
     def ports(self) -> dict[int, str]:
         """Port → what listens there."""
-        base = self.bus.base_port
+        base, web = self.bus.base_port, self.settings.of(WebSettings)
         flows = [row.name for row in TOPICS.values() if row.pattern in (Pattern.FLOW, Pattern.REQUEST)]
         return {
             **{publisher_port(node, base): node for node in NODES},
             **{flow_port(name, base): name for name in flows},
             base + LLM_SERVER_PORT_OFFSET: "llm_server (HTTP)",
             base + TTS_SERVER_PORT_OFFSET: "tts_server (Soprano link)",
+            **({web.page_port(base): "web_gateway (HTTP)"} if web.enabled else {}),
         }
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:

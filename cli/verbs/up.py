@@ -13,6 +13,7 @@ from bus import Bus, client
 from cli.checks import folder, running
 from cli.checks.base import Grade, Situation
 from cli.keeper import GUARDIAN_SILENCE_S, Keeper, Silence
+from cli.page import page_link
 from cli.readiness import changes, degraded, healths, until_ready
 from cli.refusal import EXIT_OK, Refusal
 from cli.stack import Stack
@@ -106,7 +107,17 @@ def _welcome(stack: Stack, view: View, bus: Bus, late: list[str], took_s: float)
         view.error(line)
     view.line(f"{LATE if late else READY} {took_s:.1f} s")
     view.line('Now, in another terminal: ./miku say "Hello"    or: ./miku console')
+    _show_page(stack, view)
     view.line("Ctrl-C here ends everything.")
+
+
+def _show_page(stack: Stack, view: View) -> None:
+    """The page's address; a file that keeps what is said gets no token."""
+    address = page_link(stack)
+    if address and sys.stdout.isatty():
+        view.line(f"Or open {address}")
+    elif address:
+        view.line("Or open the page: ./miku link prints its address.")
 
 
 async def _watch(bus: Bus, keeper: Keeper, view: View) -> None:
@@ -162,4 +173,5 @@ async def _detach(stack: Stack, view: View) -> int:
         view.error(line)
     view.line(f"{ready}, in the background (process {keeper.pid})")
     view.line('Now: ./miku say "Hello"    The end: ./miku down')
+    _show_page(stack, view)
     return EXIT_OK

@@ -3,6 +3,7 @@
 import dataclasses
 
 from bus import Bus, run
+from bus.errors import BadSettings
 from bus.node import Node
 from bus.settings import masked
 from bus.topics import NODES, SINKS
@@ -19,9 +20,13 @@ from procs.web_gateway.backends.site import Site
 from procs.web_gateway.backends.sockets import Sockets
 from procs.web_gateway.backends.watch import Observer
 from procs.web_gateway.backends.watch_routes import WatchRoutes
-from procs.web_gateway.config import Config
+from procs.web_gateway.config import Config, WebSettings
 from procs.web_gateway.core.access import Names
 from procs.web_gateway.desk import BusDesk
+
+API_KEY_CHARS = 16
+JWT_SECRET_BYTES = 32
+"""Shorter ones can be guessed."""
 
 
 def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
@@ -29,7 +34,11 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
 
     Args:
         secret: seals links and cookies; shared with the command line.
+
+    Raises:
+        BadSettings: a secret in the settings can be guessed.
     """
+    _check_secrets(config.web)
     web, session, port = config.web, config.session, config.web.page_port(config.bus.base_port)
     desk = BusDesk(bus)
     names = Names(web.host, port, web.hosts, web.origins)
@@ -48,6 +57,18 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
     browsers.site = site if web.enabled else None
     rules = Rules(WebNode.name, web.enabled, round(session.start_timeout_s * 1000))
     return WebNode(bus, rules, browsers, session.max_sessions), site
+
+
+def _check_secrets(web: WebSettings) -> None:
+    """Refuse what can be guessed (RFC 7518 section 3.2 for the JWT).
+
+    Raises:
+        BadSettings: a secret is too short.
+    """
+    if web.api_key and len(web.api_key) < API_KEY_CHARS:
+        raise BadSettings(f"web.api_key is too short: give it at least {API_KEY_CHARS} random characters.")
+    if web.jwt_secret and len(web.jwt_secret.encode()) < JWT_SECRET_BYTES:
+        raise BadSettings(f"web.jwt_secret is too short: give it at least {JWT_SECRET_BYTES} random bytes.")
 
 
 def make(node: Node, config: Config) -> WebNode:

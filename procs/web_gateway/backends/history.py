@@ -8,6 +8,8 @@ of WAL and `user_version`.
 import asyncio
 import os
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -105,7 +107,9 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._queue: asyncio.Queue[Work] = asyncio.Queue(QUEUE)
+        self._waiting: deque[Work] = deque()
+        self._awake = asyncio.Event()
+        self._writing = threading.Lock()
         self.trouble = ""
         """Why the newest write did not reach the disk; empty if it did."""
         self.n_left_out = 0
@@ -146,11 +150,11 @@ class History:
         """Write for ever; what waits at the end is written."""
         try:
             while True:
-                await self._write([await self._queue.get()])
+                await self._awake.wait()
+                self._awake.clear()
+                await asyncio.to_thread(self._write_waiting)
         finally:
-            rest = [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-            if rest:
-                self._write_now(rest)
+            self._write_waiting()
 
     async def open_calls(self) -> list[CallRow]:
         """Calls that had not ended when the process died."""
@@ -175,24 +179,26 @@ class History:
         )
 
     def _put(self, work: Work) -> None:
-        try:
-            self._queue.put_nowait(work)
-        except asyncio.QueueFull:
+        if len(self._waiting) >= QUEUE:
             self.n_left_out += 1
+        else:
+            self._waiting.append(work)
+            self._awake.set()
 
-    async def _write(self, works: list[Work]) -> None:
-        works += [self._queue.get_nowait() for _ in range(self._queue.qsize())]
-        await asyncio.to_thread(self._write_now, works)
-
-    def _write_now(self, works: list[Work]) -> None:
-        try:
-            with closing(self._connect()) as db, db:
-                for work in works:
-                    work(db)
-            self.trouble = ""
-        except (sqlite3.Error, OSError) as error:
-            self.n_left_out += len(works)
-            self.trouble = getattr(error, "sqlite_errorname", "") or str(error)
+    def _write_waiting(self) -> None:
+        """All that waits, in one transaction; in a thread, and at the end in the loop."""
+        with self._writing:
+            works = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if not works:
+                return
+            try:
+                with closing(self._connect()) as db, db:
+                    for work in works:
+                        work(db)
+                self.trouble = ""
+            except (sqlite3.Error, OSError) as error:
+                self.n_left_out += len(works)
+                self.trouble = getattr(error, "sqlite_errorname", "") or str(error)
 
     async def _read(self, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:

@@ -159,6 +159,8 @@ class Narrator:
         if not turn.outcome:
             return []
         said = []
+        if turn.is_interrupted and turn.outcome == "done":
+            turn.outcome = "cut"  # the sound ends before the bus is told why: bot_main may see the end alone
         if turn.outcome == "cut" and not turn.is_interrupted:
             said += self._interrupt(turn)
         if turn.outcome == "failed" and turn.code in CODES:

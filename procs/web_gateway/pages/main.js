@@ -21,7 +21,8 @@ const player = new Player(onReport);
 const microphone = new Microphone((samples) => link.sendSound(samples), (peak) => { byId("your-level").value = peak; });
 
 const turns = { open: new Set(), sounding: 0, cut: 0 };
-let played = { turn: 0, positionMs: 0, atMs: 0 };
+let position = { turn: 0, positionMs: 0 };
+let played = { ...position, atMs: 0 };
 let playing = false;
 
 // --- what the page says ------------------------------------------------------------------------------------------------
@@ -165,13 +166,16 @@ function onReport({ turn, positionMs, bufferedMs, underruns, playing: sounds, pe
   caption.reached(positionMs);
   if (!sounds && caption.finish) caption.finish();
   conversation.show(turn);
-  tellPlayed(turn, Math.round(positionMs), sounds);
+  position = { turn, positionMs: Math.round(positionMs) };
+  tellPlayed(sounds);
 }
 
-function tellPlayed(turn, positionMs, sounds) {
+/** Tell how far the sound was heard: now and then while it sounds, and exactly at its end. */
+function tellPlayed(isUnderWay) {
+  const { turn, positionMs } = position;
   const now = performance.now();
   if (turn === played.turn && positionMs === played.positionMs) return;
-  if (turn === played.turn && sounds && now - played.atMs < PLAYED_EVERY_MS) return;
+  if (turn === played.turn && isUnderWay && now - played.atMs < PLAYED_EVERY_MS) return;
   played = { turn, positionMs, atMs: now };
   link.send({ type: "output.audio.played", turn_id: turn, position_ms: positionMs });
 }
@@ -202,6 +206,7 @@ function stop() {
   if (link.state !== "active") return;
   turns.cut = Math.max(turns.cut, turns.sounding);
   player.flush();
+  if (playing) tellPlayed(false);
   link.send({ type: "response.cancel", graceful: false });
 }
 

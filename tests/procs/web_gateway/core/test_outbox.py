@@ -11,9 +11,8 @@ pytestmark = pytest.mark.unit
 
 @given(st.lists(st.sampled_from(["text", "sound", "drop", "take"]), max_size=200))
 def test_order_is_kept_and_sound_is_dropped_without_an_event(acts):
-    outbox, waiting, n_put = Outbox(), [], 0
-    for act in acts:
-        n_put += 1
+    outbox, waiting = Outbox(), []
+    for n_put, act in enumerate(acts):
         if act == "text":
             assert outbox.put_text(f"{n_put}")
             waiting.append(f"{n_put}")
