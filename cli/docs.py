@@ -19,13 +19,15 @@ from bus.topics import TOPICS, Pattern, Topic
 from cli import settings_table
 from procs.bot_main.core import commands, guild_settings
 from procs.bot_main.core.gate import FEATURES
+from procs.discord_voice.core import link as voice_link
 from procs.sink.core import session as session_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOCOL = ROOT / "bus" / "PROTOCOL.md"
 FEATURES_PAGE = ROOT / "docs" / "features.md"
 COMMANDS = ROOT / "docs" / "commands.md"
-PAGES = (PROTOCOL, COMMANDS, FEATURES_PAGE)
+VOICE_FAULTS = ROOT / "docs" / "voice-faults.md"
+PAGES = (PROTOCOL, COMMANDS, FEATURES_PAGE, VOICE_FAULTS)
 """Pages with marked tables."""
 
 
@@ -104,6 +106,19 @@ def features_table() -> str:
     return _table(("feature", "name", "during a session", "running work", "who asks reads", "🎤"), rows)
 
 
+def voice_faults_table() -> str:
+    """What is done about each end of a voice connection."""
+    rows = [
+        (row.event, ", ".join(map(str, row.codes)) or "-", _moves(row), f"`{row.error}`", row.note)
+        for row in voice_link.ROWS
+    ]
+    return _table(("what happened", "close codes", "tried in order", "then ends with", "meaning"), rows)
+
+
+def _moves(row: voice_link.Row) -> str:
+    return ", ".join(f"`{move}`" for move in row.moves) or "nothing"
+
+
 def messages_text() -> str:
     """Every message and enumeration with its fields."""
     docs = field_docs(bus.messages.__file__)
@@ -160,6 +175,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "session": session_table,
     "features": features_table,
     "messages": messages_text,
+    "voice_faults": voice_faults_table,
     "commands": commands_table,
     "guild_settings": guild_settings_table,
 }

@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from bus.errors import BackendError
-from bus.messages import Health, Intent, NodeState, Phase, TurnKind, TurnState
+from bus.messages import Health, Intent, NodeState, Phase, TurnKind, TurnState, VoiceLink
 from bus.testing import MemoryNode
 from procs.discord_voice.app import VoiceNode
-from procs.sink.backends.base import Lost, Moved, Recorded, Trouble
+from procs.sink.backends.base import Lost, Moved, Recorded, Renew, Trouble
 from procs.sink.core.peers import PEERS
 from procs.sink.core.session import Rules
 from tests.procs.sink.sound import end, frame, last_sample
@@ -279,6 +279,21 @@ async def test_what_happens_to_the_place_is_told(joined):
     assert joined.level().voice_channel_id == 77
     joined.sink.notify(Lost(ID, "sink_failed"))
     assert (joined.phase(), joined.level().reason) == (Phase.IDLE, "sink_failed")
+
+
+async def test_credentials_are_handed_on_and_their_end_is_told(joined):
+    link = VoiceLink(0, 1, 7, 42)
+    await joined.bus.deliver("control.voice_link", link, ID)
+    await until(lambda: joined.sink.links == [(ID, link)])
+    joined.bus.lose("control.voice_link")
+    await until(lambda: joined.sink.links[1:] == [(ID, None)])
+
+
+async def test_dead_credentials_raise_the_revision_above_those_of_an_earlier_life(joined):
+    joined.sink.notify(Renew(ID))
+    assert joined.level().link_revision == 1
+    joined.sink.notify(Renew(ID, 4))
+    assert joined.level().link_revision == 5
 
 
 async def test_a_reborn_node_rejoins_by_itself_and_loses_nothing_of_the_turn_in_flight(stage):

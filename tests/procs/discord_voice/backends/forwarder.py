@@ -1,4 +1,4 @@
-"""What `bot_main` does for the voice, in one process: the unmodified client library, whose voice only forwards."""
+"""What `bot_main` does for the voice: the unmodified client library, whose voice client only forwards."""
 
 from collections.abc import Callable
 from dataclasses import replace

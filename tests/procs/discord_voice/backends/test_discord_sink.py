@@ -23,10 +23,10 @@ IDENTIFIED = [4001, 4002, 4003, 4005, 4012, 4016, 4020]
 
 
 async def test_what_is_played_is_heard_whole_and_in_order(joined: House) -> None:
-    await joined.hears("hello")
-    await joined.hears("again")
+    await joined.hears("one")
+    await joined.hears("two")
     heard = joined.director.places["Lounge"].heard()
-    assert joined.heard() == "hello|again"
+    assert joined.heard() == "one|two"
     assert (list(heard.violations), heard.clear, heard.unheard, heard.unannounced) == ([], 0, 0, 0)
     assert not any(joined.sink.facts()[name] != "0" for name in ("frames_unsent", "frames_unencrypted"))
 
@@ -90,7 +90,7 @@ async def test_who_comes_in_later_hears_her(house: House) -> None:
     await house.join()
     house.director.person("Ann").joins("Lounge")
     await until(lambda: house.is_connected)
-    await house.hears("welcome")
+    await house.hears("hi")
     assert house.director.places["Lounge"].heard().clear == 0
 
 
@@ -114,14 +114,14 @@ async def test_on_a_stage_she_speaks_without_end_to_end_encryption(house: House)
 @pytest.mark.parametrize("code", RESUMED)
 async def test_a_resume_costs_no_sound_and_keeps_the_udp_path(joined: House, code: int) -> None:
     before = joined.connection
-    joined.say("nothing is lost")
+    joined.say("no loss")
     await until(lambda: joined.director.places["Lounge"].heard().frames > 5)
     if code == 1006:
         joined.director.bot("Miku").voice_is_cut()
     else:
         joined.director.bot("Miku").voice_closes(code)
     await until(lambda: joined.sink.facts()["voice_resumes"] == "1")
-    await until(lambda: joined.heard() == "nothingislost")
+    await until(lambda: joined.heard() == "noloss")
     assert joined.connection is before
     assert not joined.director.places["Lounge"].heard().violations
     assert joined.moves == [("resume", code)]
@@ -132,7 +132,6 @@ async def test_after_a_misunderstanding_the_same_pair_is_used_again(joined: Hous
     joined.director.bot("Miku").voice_closes(code)
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
     assert (joined.moves, joined.switch.n_renewed, joined.lost) == ([("identify", code)], 0, "")
-    await joined.hears("back")
 
 
 @pytest.mark.parametrize("code", RENEWED)
@@ -140,7 +139,6 @@ async def test_for_a_dead_pair_a_new_one_is_asked_for(joined: House, code: int) 
     joined.director.bot("Miku").voice_closes(code)
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
     assert (joined.moves, joined.switch.n_renewed, joined.lost) == ([("renew", code)], 1, "")
-    await joined.hears("back")
 
 
 @pytest.mark.parametrize(("code", "error"), [(4017, "voice_dave_missing"), (4021, "voice_rate_limited")])
@@ -158,7 +156,7 @@ async def test_a_removal_that_nobody_explains_is_waited_for_then_mended(
     joined.director.bot("Miku").voice_closes(code)
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
     assert joined.moves == [("wait", code), ("identify", 0)]
-    await joined.hears("back")
+    await joined.hears("ok")
 
 
 @pytest.mark.parametrize("null_first", [True, False])
@@ -177,7 +175,7 @@ async def test_a_refused_resume_becomes_a_new_connection(joined: House) -> None:
     joined.director.bot("Miku").voice_is_cut()
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
     assert joined.moves == [("resume", 1006), ("identify", 4006)]
-    await joined.hears("back")
+    await joined.hears("ok")
 
 
 async def test_a_move_by_a_moderator_is_followed_and_told(joined: House) -> None:
@@ -228,14 +226,14 @@ async def test_a_reborn_process_with_a_dead_pair_asks_for_another(joined: House)
     await until(lambda: joined.is_connected)
     assert joined.moves == [("renew", 4006)]
     assert Renew(SESSION, 0) in joined.events
-    await joined.hears("back")
+    await joined.hears("ok")
 
 
 async def test_a_link_whose_writer_is_gone_stays_good(joined: House) -> None:
     joined.sink.link(SESSION, None)
     joined.director.bot("Miku").voice_closes(4002)
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
-    await joined.hears("back")
+    await joined.hears("ok")
 
 
 async def test_a_silent_discord_is_told_as_a_refusal(
@@ -331,12 +329,8 @@ async def test_no_secret_reaches_the_log(joined: House, caplog: pytest.LogCaptur
     with caplog.at_level("DEBUG"):
         joined.director.bot("Miku").voice_closes(4006)
         await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
-    assert joined.switch.link.token
-    told = caplog.text + str(joined.log)
-    voice_lines = [
-        line for line in told.splitlines() if "Dispatching" not in line and "WebSocket Event" not in line
-    ]
-    assert not any(joined.switch.link.token in line for line in voice_lines if "voice" in line.lower())
+    assert len(joined.switch.link.token) > 10
+    assert joined.switch.link.token not in caplog.text + str(joined.log)
 
 
 def test_the_codes_above_are_those_of_the_table() -> None:
