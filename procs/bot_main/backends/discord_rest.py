@@ -5,6 +5,7 @@ a `Via` header for a ban. Here such requests are repeated with the same body, wh
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -161,7 +162,7 @@ def _retry_after_s(error: discord.HTTPException) -> float:
 
 
 def _form(body: Body) -> list[Json]:
-    form: list[Json] = [{"name": "payload_json", "value": discord.utils._to_json(body.payload)}]
+    form: list[Json] = [{"name": "payload_json", "value": json.dumps(body.payload)}]
     for number, file in enumerate(body.files):
         form.append(
             {

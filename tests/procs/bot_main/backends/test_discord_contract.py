@@ -263,6 +263,13 @@ async def test_history_is_what_people_wrote_oldest_first(world: World) -> None:
     assert [one.text for one in await world.chat.history(world.general, 0, 2)] == ["one", "two"]
 
 
+async def test_her_replies_to_a_message_are_found(world: World) -> None:
+    asked, other = world.says("one"), world.says("two")
+    hers = await world.chat.send(world.general, Post("to one", reply_to=asked))
+    await world.chat.send(world.general, Post("to two", reply_to=other))
+    assert await world.chat.replies(world.general, asked) == hers
+
+
 async def test_people_in_voice_are_counted_without_her(world: World) -> None:
     world.joins()
     await told(world, VoiceRoomChanged)
