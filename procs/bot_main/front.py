@@ -37,7 +37,7 @@ from procs.bot_main.household import House
 from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
 from procs.bot_main.sessions import Sessions
-from procs.bot_main.voice import MAX_CHARACTERS, Voice
+from procs.bot_main.voice import MAX_CHARACTERS, STOPPED, Voice
 
 BEAT_S = 1.0
 """How often rooms and panels are looked at."""
@@ -45,7 +45,7 @@ BEAT_S = 1.0
 MAX_AT_ONCE = 64
 """Commands and prompts being worked on; more are dropped with a log line."""
 
-MICROPHONE, FORBIDDEN = "🎤", "🚫"
+MICROPHONE, FORBIDDEN, SILENCED = "🎤", "🚫", "🤫"
 PLACES = ("", "1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟")
 """Reactions that say how many prompts come before."""
 PRESENCE = "🎤 In Voice Chat"
@@ -269,7 +269,7 @@ class Front:
             case "say" | "ask":
                 return await self._speak(asked, visit)
             case "stop":
-                return await self._voice.stop(guild_id, visit.key)
+                return await self._stop(visit)
             case "queue":
                 return self._queue(person, guild_id)
             case "settings":
@@ -296,6 +296,14 @@ class Front:
             return ""
         place = f" ({n_before} before it)" if n_before else ""
         return f"{MICROPHONE} {text}{place}"
+
+    async def _stop(self, visit: Visit) -> str:
+        said = await self._voice.stop(visit.guild_id, visit.key)
+        if said == STOPPED and visit.invoked is None:
+            # A reaction is there at once, even where posts are being held back by Discord's limits.
+            self._courier.react(visit.channel_id, visit.message_id, SILENCED)
+            return ""
+        return said
 
     def _queue(self, person: Person, guild_id: int) -> str:
         written = self._house.queue_text(person, guild_id) if self._house else ""
