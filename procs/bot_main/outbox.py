@@ -13,7 +13,7 @@ from bus.errors import BackendError, sentence
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.chat import Incoming, Post
 from procs.bot_main.core.pages import split
-from procs.bot_main.core.queue import Row
+from procs.bot_main.core.queue import ATTEMPTS, Row
 from procs.bot_main.features.base import Gate
 from procs.bot_main.inbox import Inbox
 
@@ -48,7 +48,8 @@ class Outbox:
         self._feature = feature
         self._answer = answer
         self._busy: set[int] = set()
-        self._gentle = asyncio.Lock()
+        self._is_gentle = False
+        """Whether a message that had to wait is being answered: never two of them at a time."""
         self._checked: set[int] = set()
         """Rows of an earlier life whose replies were looked for."""
 
@@ -62,7 +63,7 @@ class Outbox:
         while True:
             await self._gate.opened(self._feature)
             self._inbox.queue.fold(self._wall_ms())
-            row = self._inbox.queue.next(self._busy, self._wall_ms())
+            row = self._inbox.queue.next(self._busy, self._wall_ms(), takes_marked=not self._is_gentle)
             if row is None:
                 await self._wait()
                 continue
@@ -87,11 +88,15 @@ class Outbox:
         if not row.is_marked:
             await self._within_gate(row)
             return
-        async with self._gentle:
+        self._is_gentle = True
+        try:
             await self._within_gate(row)
             await asyncio.sleep(PAUSE_S)
+        finally:
+            self._is_gentle = False
 
     async def _within_gate(self, row: Row) -> None:
+        pause_s = 0.0
         async with self._gate.work(self._feature) as allowed:
             current = self._inbox.queue.rows.get(row.id)
             if not allowed or current is None:
@@ -99,7 +104,8 @@ class Outbox:
             try:
                 await self._one(current)
             except BackendError as error:
-                await self._give_way(current, error)
+                pause_s = await self._give_way(current, error)
+        await asyncio.sleep(pause_s)
 
     async def _one(self, row: Row) -> None:
         if row.id in self._inbox.queue.earlier and row.id not in self._checked:
@@ -116,7 +122,12 @@ class Outbox:
 
     async def _look_for_replies(self, row: Row) -> Row | None:
         """An earlier life may have posted more than it wrote down; None if the row is settled."""
-        n_there = len(await self._chat.replies(row.message.channel_id, row.id))
+        try:
+            n_there = len(await self._chat.replies(row.message.channel_id, row.id))
+        except BackendError as error:
+            if error.code != "discord_forbidden":
+                raise
+            n_there = 0  # she may write there but not read; the nonce still holds for minutes
         self._checked.add(row.id)
         if n_there <= row.n_posted:
             return row
@@ -125,6 +136,9 @@ class Outbox:
 
     async def _make(self, row: Row) -> Row | None:
         """The row with its answer, on disk; None if there is none (yet)."""
+        if row.attempts >= ATTEMPTS:
+            # Begun that often and never failed: each time the process died over it.
+            return await self._keep_answer(row, sentence("peer_lost"))
         row = self._inbox.queue.begin(row.id)
         await self._inbox.commit()
         typing = asyncio.create_task(self._type(row.message.channel_id))
@@ -139,6 +153,9 @@ class Outbox:
             text = sentence(error.code)
         finally:
             typing.cancel()
+        return await self._keep_answer(row, text)
+
+    async def _keep_answer(self, row: Row, text: str) -> Row | None:
         answered = self._inbox.queue.answer(row, tuple(split(text) or ["…"]))
         await self._inbox.commit()
         return answered
@@ -157,14 +174,14 @@ class Outbox:
         if rest is None and row.is_marked:
             await self._inbox.unmark(row.message)
 
-    async def _give_way(self, row: Row, error: BackendError) -> None:
-        """Discord did not take the answer: later, or never if it is forbidden."""
+    async def _give_way(self, row: Row, error: BackendError) -> float:
+        """Discord did not take the answer: never if it is forbidden, else later; seconds until then."""
         self._bus.log.warning("answer not posted", code=error.code, detail=error.detail)
-        if error.code == "discord_forbidden":
-            self._inbox.queue.settle(row.id)
-            await self._inbox.commit()
-        else:
-            await asyncio.sleep(POST_RETRY_S)
+        if error.code != "discord_forbidden":
+            return POST_RETRY_S
+        self._inbox.queue.settle(row.id)
+        await self._inbox.commit()
+        return 0.0
 
     async def _type(self, channel_id: int) -> None:
         """She is seen writing."""

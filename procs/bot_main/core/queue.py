@@ -181,12 +181,13 @@ class Queue:
 
     # --- what she does ------------------------------------------------------------------------------
 
-    def next(self, busy: Collection[int], now_ms: int) -> Row | None:
+    def next(self, busy: Collection[int], now_ms: int, *, takes_marked: bool = True) -> Row | None:
         """The oldest row that is due, of a channel that is not `busy`; order holds in each channel."""
         passed = set(busy)
         for row in self.rows.values():
             channel_id = row.message.channel_id
-            if channel_id not in passed and (row.pages or row.due_ms <= now_ms):
+            is_due = (row.pages or row.due_ms <= now_ms) and (takes_marked or not row.is_marked)
+            if channel_id not in passed and is_due:
                 return row
             passed.add(channel_id)
         return None

@@ -19,6 +19,8 @@ from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.core.chat import DM, Attachment, Invoked
 from procs.bot_main.core.gate import FEATURES, Action, Row, Running, row
 from procs.bot_main.core.personas import Personas
+from procs.bot_main.core.queue import ATTEMPTS, Changes
+from procs.bot_main.core.queue import Row as Item
 from procs.bot_main.feature_settings import TextSettings
 from procs.bot_main.features import drawing, vision
 from procs.bot_main.features.base import Call, Kit
@@ -246,6 +248,41 @@ async def test_500_messages_of_a_session_are_all_answered_or_noticed_once(tmp_pa
         assert len(answers) == 20
         assert len(notices) == 2
         assert all("240 messages" in notice.post.text for notice in notices)
+
+
+async def test_whoever_writes_after_the_session_does_not_wait_for_all_who_wrote_during_it(
+    tmp_path, probes, monkeypatch
+):
+    monkeypatch.setattr(outbox, "PAUSE_S", 60)
+    async with living(tmp_path, TEXT) as home:
+        await home.sink(Phase.ACTIVE)
+        waiting = [await home.says("hello", channel_id=100 + n, is_addressed=True) for n in range(10)]
+        await until(lambda: home.house.state().queued == 10)
+        await home.sink(Phase.IDLE)
+        await until(lambda: home.answered() == [waiting[0].id])
+        fresh = await home.says("hello", is_addressed=True)
+        await until(lambda: home.answered() == [waiting[0].id, fresh.id])
+
+
+async def test_an_answer_that_discord_does_not_take_is_posted_later(tmp_path, probes, monkeypatch):
+    monkeypatch.setattr(outbox, "POST_RETRY_S", 0.01)
+    async with living(tmp_path, TEXT) as home:
+        home.chat.fails("send", "discord_unreachable", times=3)
+        message = await home.says("hello", is_addressed=True)
+        await until(lambda: home.answered() == [message.id])
+        assert len(home.model.asked) == 1, "the model is not asked again"
+
+
+async def test_a_message_over_which_the_process_died_three_times_is_given_up_with_a_word(tmp_path, probes):
+    chat = HandChat()
+    message = chat.says("poison", is_addressed=True)
+    store = SqliteQueue(tmp_path / "queue.db")
+    store.write(Changes({message.id: Item(message, True, attempts=ATTEMPTS)}))
+    store.close()
+    chat.fails("replies", "discord_forbidden")
+    async with living(tmp_path, TEXT, chat) as home:
+        await until(lambda: home.chat.texts() == [sentence("peer_lost")])
+        assert home.model.asked == []
 
 
 async def test_a_model_that_is_down_is_told_to_who_asked_and_seen_in_the_state(tmp_path, probes):
