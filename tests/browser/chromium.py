@@ -119,7 +119,7 @@ class Page:
         while True:
             value: Any = None
             with suppress(AssertionError):
-                value = await self.run(expression)
+                value = await self.run(f"((value) => value instanceof Node || value)({expression})")
             if value:
                 return value
             assert asyncio.get_running_loop().time() < deadline, f"still {value!r}: {expression}"
@@ -146,7 +146,7 @@ class Page:
 
     async def press(self, key: str, *, held: bool = False) -> None:
         """Press (and release, unless `held`) a key."""
-        code, number, text = KEYS.get(key, (f"Key{key.upper()}", ord(key.upper()), key))
+        code, number, text = _key(key)
         common = {"key": key, "code": code, "windowsVirtualKeyCode": number}
         await self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         if not held:
@@ -154,15 +154,24 @@ class Page:
 
     async def release(self, key: str) -> None:
         """Let a key go."""
-        code, number, _ = KEYS.get(key, (f"Key{key.upper()}", ord(key.upper()), key))
+        code, number, _ = _key(key)
         await self.call(
             "Input.dispatchKeyEvent", type="keyUp", key=key, code=code, windowsVirtualKeyCode=number
         )
+
+    async def close(self) -> None:
+        """Close the tab."""
+        await self.call("Page.close")
 
     async def screenshot(self, file: Path) -> None:
         """What the tab shows, as PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(shot["data"]))
+
+
+def _key(key: str) -> tuple[str, int, str]:
+    """Code, virtual key code and text of a key."""
+    return KEYS[key] if key in KEYS else (f"Key{key.upper()}", ord(key.upper()), key)
 
 
 class Chromium:
