@@ -179,10 +179,11 @@ class Narrator:
 
 
 def _caption(turn: Turn, spoken: SpokenState) -> list[Event]:
-    is_news = len(spoken.marks) > len(turn.marks) or spoken.complete > turn.is_spoken
-    if turn.is_over or not is_news:
+    if turn.is_over or (spoken.marks == turn.marks and spoken.complete <= turn.is_spoken):
         return []
-    first = len(turn.marks)
+    pairs = zip(turn.marks, spoken.marks, strict=False)
+    same = [known == mark for known, mark in pairs]
+    first = same.index(False) if False in same else len(same)
     turn.marks, turn.duration_ms, turn.is_spoken = spoken.marks, spoken.duration_ms, spoken.complete
     return [events.captions(turn.number, first, spoken.marks[first:], spoken.duration_ms, spoken.complete)]
 
