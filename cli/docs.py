@@ -17,8 +17,9 @@ import bus.header
 import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
 from cli import settings_table
+from procs.bot_main.backends.discord_permissions import PERMISSIONS
 from procs.bot_main.core import commands, guild_settings
-from procs.bot_main.core.gate import FEATURES
+from procs.bot_main.core.gate import FEATURES, Action
 from procs.discord_voice.core import link as voice_link
 from procs.sink.core import session as session_machine
 
@@ -27,7 +28,8 @@ PROTOCOL = ROOT / "bus" / "PROTOCOL.md"
 FEATURES_PAGE = ROOT / "docs" / "features.md"
 COMMANDS = ROOT / "docs" / "commands.md"
 VOICE_FAULTS = ROOT / "docs" / "voice-faults.md"
-PAGES = (PROTOCOL, COMMANDS, FEATURES_PAGE, VOICE_FAULTS)
+DISCORD, USER_GUIDE = ROOT / "docs" / "discord.md", ROOT / "docs" / "user-guide.md"
+PAGES = (PROTOCOL, COMMANDS, FEATURES_PAGE, VOICE_FAULTS, DISCORD, USER_GUIDE)
 """Pages with marked tables."""
 
 
@@ -163,6 +165,17 @@ def commands_table() -> str:
     return _table(head, [commands.cells(row) for row in commands.COMMANDS])
 
 
+def permissions_table() -> str:
+    """What the invitation asks for."""
+    return _table(("permission", "what for"), [(p.name, p.reason) for p in PERMISSIONS])
+
+
+def standing_back_table() -> str:
+    """What people notice of each feature during a session."""
+    noticed = {Action.SILENT: "rests", Action.PAUSED: "waits", Action.QUEUED: "kept, and answered afterwards"}
+    return _table(("feature", "meanwhile"), [(f.title, f.sentence or noticed[f.action]) for f in FEATURES])
+
+
 def guild_settings_table() -> str:
     """Every setting of a server."""
     rows = [guild_settings.cells(row) for row in guild_settings.SETTINGS]
@@ -178,6 +191,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "voice_faults": voice_faults_table,
     "commands": commands_table,
     "guild_settings": guild_settings_table,
+    "permissions": permissions_table,
+    "standing_back": standing_back_table,
 }
 
 
