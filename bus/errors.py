@@ -323,7 +323,7 @@ CODES: dict[str, Code] = {
         'End other programs on it, or lower gpu.needed_mib; gpu.when_short = "warn" lets it start anyway.',
     ),
     "recognition_missing": Code(
-        "Sound from the microphone comes in, but nothing here can understand speech yet.",
+        "Sound comes in from the microphone, but speech recognition is not there yet.",
         "Type what you want to say.",
     ),
     "disk_full": Code(

@@ -38,6 +38,18 @@ def test_text_and_captions_come_piece_by_piece_and_never_twice():
     assert of(second, "assistant.response.final")[0]["text"] == TEXT
 
 
+def test_marks_that_were_estimates_are_replaced_from_the_first_that_changed():
+    narrator = Narrator()
+    narrator.accepted(TURN)
+    rough = (*MARKS[:2], Mark(390, 9, 20))
+    known = []
+    for marks in (MARKS[:1], rough, MARKS):
+        spoken = SpokenState(TURN, 900, False, marks)
+        for data in of(narrator.look(Scene(spoken=spoken), 0), "output.captions"):
+            known[data["first_index"] :] = [Mark(**mark) for mark in data["marks"]]
+        assert tuple(known) == marks
+
+
 def test_a_cut_is_told_with_what_was_heard_and_then_the_end():
     narrator = Narrator()
     narrator.accepted(TURN)
