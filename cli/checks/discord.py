@@ -32,12 +32,14 @@ async def discord(situation: Situation) -> Finding:
             gateway = await _get(session, settings, "gateway/bot")
     except _Refused as refused:
         code = "discord_token_invalid" if refused.status == 401 else "discord_unreachable"
-        return fail(f"HTTP {refused.status}", CODES[code].cause, CODES[code].remedy)
+        return _coded(code, f"HTTP {refused.status}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
-        reason = str(error) or type(error).__name__
-        code = CODES["discord_unreachable"]
-        return fail(reason, code.cause, code.remedy)
+        return _coded("discord_unreachable", str(error) or type(error).__name__)
     return _judged(application, gateway)
+
+
+def _coded(code: str, value: str) -> Finding:
+    return fail(value, CODES[code].cause, CODES[code].remedy)
 
 
 def _judged(application: dict[str, Any], gateway: dict[str, Any]) -> Finding:
@@ -45,8 +47,8 @@ def _judged(application: dict[str, Any], gateway: dict[str, Any]) -> Finding:
     left = int(gateway.get("session_start_limit", {}).get("remaining", FEW_LOGINS))
     value = f"{name}, {left} logins left today"
     if not int(application.get("flags", 0)) & MESSAGE_CONTENT:
-        code = CODES["discord_intent_missing"]
-        return warn(value, code.cause, code.remedy)
+        missing = CODES["discord_intent_missing"]
+        return warn(value, missing.cause, missing.remedy)
     if left < FEW_LOGINS:
         cause = "Few logins are left; past them Discord makes the token invalid."
         return warn(value, cause, "Leave Miku running; find out why bot_main restarts.")
