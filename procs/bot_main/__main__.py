@@ -32,7 +32,7 @@ def make_side(bus: Bus, config: Config) -> ChatSide | None:
         discord.token, discord.api_base, discord.ca_file, config.bot.name, commands=slash_commands()
     )
     shelf = Shelf(bus, SqliteDocuments(config.base.state_path / "shelf.db"))
-    return ChatSide(chat, shelf, discord.prefix)
+    return ChatSide(chat, shelf, discord.prefix, discord.joins_per_minute)
 
 
 if __name__ == "__main__":

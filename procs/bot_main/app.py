@@ -39,6 +39,8 @@ class ChatSide:
     shelf: Shelf
     prefix: str = "!miku"
     """Word that begins a command."""
+    joins_per_minute: int = 5
+    """Voice joins that Discord is asked for, per server."""
     open_house: Callable[[asyncio.TaskGroup], Awaitable[House]] | None = None
     """Makes the text features once the shelf is loaded; what they need runs in the group."""
 
@@ -120,7 +122,8 @@ class BotMain:
 
     def _make_front(self, side: ChatSide, max_sessions: int) -> Front:
         bus, chat, sessions = self._bus, side.chat, self._sessions
-        guilds, courier, links = Guilds(bus, side.shelf), Courier(bus, chat), Links(bus, chat, sessions)
+        guilds, courier = Guilds(bus, side.shelf), Courier(bus, chat)
+        links = Links(bus, chat, sessions, side.joins_per_minute)
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
         front = Front(bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix)

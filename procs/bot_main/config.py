@@ -64,6 +64,10 @@ class DiscordSettings:
     )
     ca_file: str = setting("", "Certificate file to trust besides the system's, for such a server.")
     prefix: str = setting("!miku", "Word that begins a command in a message.")
+    joins_per_minute: int = setting(
+        5, "Voice joins in a server in a minute; more are refused, since Discord limits them too.",
+        minimum=1, maximum=600,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ class Front:
         self._is_online = False
         self._fallbacks: dict[str, Fallback] = {}
         self._alone: dict[str, Alone] = {}
+        self._places: dict[str, tuple[int, int, str]] = {}
+        """Request of a waiting prompt → the reaction that shows its place."""
         self._told: set[str] = set()
         """Sessions whose involuntary end was told."""
         self._tasks: asyncio.TaskGroup
@@ -202,9 +204,15 @@ class Front:
 
     def _acknowledge(self, visit: Visit, n_before: int) -> None:
         self._courier.react(visit.channel_id, visit.message_id, MICROPHONE)
-        if n_before:
+        request = _request_id(visit.message_id)
+        if n_before and any(c.turns.find(request) for c in self._sessions.all):
             place = PLACES[min(n_before, len(PLACES) - 1)]
             self._courier.react(visit.channel_id, visit.message_id, place)
+            self._places[request] = (visit.channel_id, visit.message_id, place)
+
+    def _unplace(self, request: str) -> None:
+        if shown := self._places.pop(request, None):
+            self._courier.unreact(*shown)
 
     def _reword(self, message: Incoming) -> None:
         text = message.text.strip()
@@ -327,11 +335,12 @@ class Front:
     # --- what becomes of sessions and turns ----------------------------------------------------------
 
     def turn_started(self, conversation: Conversation, asked: Asked) -> None:
-        """The places shown at a message are over once it is answered."""
-        del conversation, asked
+        """The place shown at a message is over once it is answered."""
+        self._unplace(asked.request)
 
     def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
         """What could not be said is written."""
+        self._unplace(ended.asked.request)
         if not conversation.intent.guild_id:
             return
         fallback = self._fallbacks.setdefault(conversation.session, Fallback())

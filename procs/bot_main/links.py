@@ -12,7 +12,7 @@ from bus.messages import Phase
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.chat import ChatEvent, GuildGone, Online, VoicePair, VoiceRoomChanged
 from procs.bot_main.core.conversation import Conversation
-from procs.bot_main.core.links import GuildLink, Want
+from procs.bot_main.core.links import JOINS, GuildLink, Want
 from procs.bot_main.sessions import Sessions
 
 BEAT_S = 0.25
@@ -30,7 +30,10 @@ TOPIC = "control.voice_link"
 class Links:
     """One `GuildLink` per server."""
 
-    def __init__(self, bus: Bus, chat: ChatBackend, sessions: Sessions) -> None:
+    def __init__(
+        self, bus: Bus, chat: ChatBackend, sessions: Sessions, joins_per_minute: int = JOINS
+    ) -> None:
+        self._joins_per_minute = joins_per_minute
         self._bus = bus
         self._chat = chat
         self._sessions = sessions
@@ -137,7 +140,7 @@ class Links:
             self._bus.clear_state(TOPIC, session)
 
     def _guild(self, guild_id: int) -> GuildLink:
-        return self._guilds.setdefault(guild_id, GuildLink(guild_id))
+        return self._guilds.setdefault(guild_id, GuildLink(guild_id, self._joins_per_minute))
 
     def _now_ms(self) -> int:
         return self._bus.clock.mono_ns() // 1_000_000

@@ -39,9 +39,11 @@ class GuildLink:
 
     Args:
         guild_id: its id.
+        joins_per_minute: more are not asked for.
     """
 
-    def __init__(self, guild_id: int) -> None:
+    def __init__(self, guild_id: int, joins_per_minute: int = JOINS) -> None:
+        self._max_joins = joins_per_minute
         self.guild_id = guild_id
         self.place = 0
         """Channel she is in, as Discord says; 0 = in none."""
@@ -150,7 +152,7 @@ class GuildLink:
             self._link, self._code = None, ""
             self._seen_revision = self._answered_revision = 0
             self._is_due = True
-        elif before.channel_id != want.channel_id and want.channel_id != self._asked:
+        elif want.channel_id not in (before.channel_id, self._asked):
             self._is_due = True
         if want.link_revision < self._seen_revision:
             self._answered_revision = 0  # its sink was born again and counts anew
@@ -165,7 +167,7 @@ class GuildLink:
     def _join(self, channel_id: int, now_ms: int) -> int | None:
         while self._joins and now_ms - self._joins[0] >= MINUTE_MS:
             self._joins.popleft()
-        if len(self._joins) >= JOINS:
+        if len(self._joins) >= self._max_joins:
             self._end("voice_rate_limited")
             return self._leaving(now_ms)
         self._joins.append(now_ms)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bus.messages import NodeState, Phase, RequestKind, TurnKind
+from bus.messages import NodeState, Phase, Request, RequestKind, TurnKind
 from procs.bot_main.core.prompts import INTERRUPTED
 from tests.procs.bot_main.world import MS_PER_CHARACTER, SINK, Lives, World
 
@@ -45,6 +45,21 @@ async def test_joining_again_means_the_same_session(world: World):
     assert again is not None
     assert (again.accepted, again.session) == (True, session)
     assert world.sessions == [session]
+
+
+async def test_a_session_of_ones_own_is_opened_once_however_often_it_is_asked_for(lives: Lives):
+    lives.session = dataclasses.replace(lives.session, max_sessions=3)
+    async with lives.begin() as world:
+        shared = await world.join()
+        for _ in range(3):
+            await world.node.deliver("flow.request", Request("mine", RequestKind.JOIN, own=True), src="cli")
+            await world.settle()
+        own = next(session for session in world.sessions if session != shared)
+        await world.sink(own, Phase.STARTING)
+        await world.node.deliver("flow.request", Request("mine", RequestKind.JOIN, own=True), src="cli")
+        await world.settle()
+        assert world.sessions == [shared, own]
+        assert [answer.session for answer in world.answers if answer.id == "mine"] == [own, own]
 
 
 async def test_health_names_the_persona(world: World):

@@ -179,6 +179,9 @@ async def test_a_message_in_the_prompt_channel_is_a_prompt_with_the_writers_name
     assert evening.world.prompts[0][1].messages[-1].content == "Anna: hello"
     assert evening.chat.reactions[first.id] == ["🎤"]
     assert evening.chat.reactions[second.id] == ["🎤", "1️⃣"]
+    await evening.world.speak(evening.session, evening.world.prompts[0][0], "Hi.")
+    await evening.settle()
+    assert evening.chat.reactions[second.id] == ["🎤"]
     assert evening.house.offered == []
 
 
