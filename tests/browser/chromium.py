@@ -1,6 +1,6 @@
 """A headless Chromium, driven over the Chrome DevTools Protocol (chromedevtools.github.io/devtools-protocol).
 
-Needs the program `chromium` (Debian and Ubuntu: `apt install chromium`), found by PATH; nothing is downloaded.
+Needs the program `chromium` (Debian and Ubuntu: `apt install chromium`), found by PATH; nothing is fetched.
 One `Chromium` is one profile: two of them share no cookie.
 """
 
@@ -132,8 +132,9 @@ class Page:
     async def click(self, selector: str) -> None:
         """Click into the middle of an element, as a mouse does."""
         box = await self.run(
-            f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
-            " const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
+            f"(() => {{ const e = document.querySelector({json.dumps(selector)});"
+            " e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+            " return [r.x + r.width / 2, r.y + r.height / 2]; })()"
         )
         for kind in ("mousePressed", "mouseReleased"):
             await self.call(
@@ -163,10 +164,10 @@ class Page:
         """Close the tab."""
         await self.call("Page.close")
 
-    async def screenshot(self, file: Path) -> None:
+    async def screenshot(self) -> bytes:
         """What the tab shows, as PNG."""
         shot = await self.call("Page.captureScreenshot", format="png")
-        file.write_bytes(base64.b64decode(shot["data"]))
+        return base64.b64decode(shot["data"])
 
 
 def _key(key: str) -> tuple[str, int, str]:
@@ -216,12 +217,7 @@ class Chromium:
 async def chromium(*flags: str) -> AsyncIterator[Chromium]:
     """Start a browser, and end it with all its processes."""
     with tempfile.TemporaryDirectory(prefix="miku-chromium-", ignore_cleanup_errors=True) as profile:
-        process = subprocess.Popen(
-            [PROGRAM, f"--user-data-dir={profile}", *flags, *FLAGS],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        process = _start(profile, flags)
         try:
             browser = Chromium(*await _address(Path(profile) / "DevToolsActivePort", process.poll))
             yield browser
@@ -232,12 +228,23 @@ async def chromium(*flags: str) -> AsyncIterator[Chromium]:
             process.wait()
 
 
+def _start(profile: str, flags: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    command = [PROGRAM, f"--user-data-dir={profile}", *flags, *FLAGS]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def _lines(file: Path) -> list[str]:
+    return file.read_text().split()
+
+
 async def _address(file: Path, ended: Callable[[], int | None]) -> tuple[int, str]:
     """The browser writes the port it has chosen, and its own path, into its profile."""
     deadline = asyncio.get_running_loop().time() + START_S
     while True:
         with suppress(OSError, ValueError):
-            port, path = file.read_text().split()
+            port, path = _lines(file)
             return int(port), path
         assert ended() is None, "chromium has ended"
         assert asyncio.get_running_loop().time() < deadline, "chromium does not start"

@@ -1,6 +1,7 @@
 """A person at the page: what they do, and what their browser has heard. Used by tests and pictures."""
 
 import base64
+import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.e2e.doubles import double
 from tests.e2e.stack import Stack
 from tests.ports import free_base_port
 
-SYMBOL_MS = 40
+SYMBOL_MS = 30
 VOICE = ToneVoice(symbol_ms=SYMBOL_MS)
 REPLY = (
     "the quick brown fox jumps over the lazy dog, and runs. now it sleeps under an old tree! "
@@ -31,7 +32,8 @@ window.tap = { frames: [], played: [] };
 const post = MessagePort.prototype.postMessage;
 MessagePort.prototype.postMessage = function (message, ...rest) {
   if (message?.kind === "frame")
-    tap.frames.push({ turn: message.turn, at: message.positionMs, samples: new Uint8Array(message.samples.slice(0)) });
+    tap.frames.push(
+      { turn: message.turn, at: message.positionMs, samples: new Uint8Array(message.samples.slice(0)) });
   if (message?.kind === "flush") tap.frames.push({ turn: 0, at: 0, samples: new Uint8Array(0) });
   return post.call(this, message, ...rest);
 };
@@ -91,8 +93,6 @@ def link(stack: Stack, port: int) -> str:
 
 async def frames(page: Page) -> list[Frame]:
     """Everything that reached the worklet, in order."""
-    import json
-
     rows = json.loads(await page.run(FRAMES))
     return [Frame(turn, at, np.frombuffer(base64.b64decode(pcm), np.int16)) for turn, at, pcm in rows]
 

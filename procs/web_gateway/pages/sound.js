@@ -3,6 +3,7 @@
 export const RATE_HZ = 48_000;
 const TARGET_MS = 150;
 const FRAME_MS = 20;
+const EARLY = 500; // messages: 10 s
 
 export class Player {
   /** @param {(report: {turn, positionMs, bufferedMs, underruns, playing, peak}) => void} onReport */
@@ -10,6 +11,7 @@ export class Player {
     this.onReport = onReport;
     this.turn = 0;
     this.positionMs = 0;
+    this.early = [];
   }
 
   /** Make the audio context; call it in an answer to a click or a key, or it may not sound yet. */
@@ -18,14 +20,19 @@ export class Player {
     if (!this.node) {
       this.context.onstatechange = () => onStateChange(this.context.state);
       await this.context.audioWorklet.addModule("player-worklet.js");
-      this.node = new AudioWorkletNode(this.context, "player", {
-        numberOfInputs: 0, outputChannelCount: [1], processorOptions: { targetMs: TARGET_MS },
-      });
-      this.node.port.onmessage = ({ data }) => this.onReport(data);
-      this.node.connect(this.context.destination);
+      if (!this.node) this.#start();
     }
     this.context.resume(); // not awaited: without a click it waits for one
     onStateChange(this.context.state);
+  }
+
+  #start() {
+    this.node = new AudioWorkletNode(this.context, "player", {
+      numberOfInputs: 0, outputChannelCount: [1], processorOptions: { targetMs: TARGET_MS },
+    });
+    this.node.port.onmessage = ({ data }) => this.onReport(data);
+    this.node.connect(this.context.destination);
+    for (const message of this.early.splice(0)) this.#post(message);
   }
 
   /** What follows belongs to this turn, from this position on. */
@@ -37,15 +44,21 @@ export class Player {
   /** A binary message: 20 ms. */
   frame(samples) {
     const message = { kind: "frame", turn: this.turn, positionMs: this.positionMs, samples };
-    this.node?.port.postMessage(message, [samples]);
+    this.#post(message, [samples]);
     this.positionMs += FRAME_MS;
   }
 
   /** The turn's sound is complete. */
-  end() { this.node?.port.postMessage({ kind: "end" }); }
+  end() { this.#post({ kind: "end" }); }
 
   /** Silence, now. */
-  flush() { this.node?.port.postMessage({ kind: "flush" }); }
+  flush() { this.#post({ kind: "flush" }); }
+
+  /** A page that was loaded anew may get sound before its audio thread has started. */
+  #post(message, transfer = []) {
+    if (this.node) this.node.port.postMessage(message, transfer);
+    else if (this.early.length < EARLY) this.early.push(message);
+  }
 }
 
 export class Microphone {

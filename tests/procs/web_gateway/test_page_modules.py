@@ -52,7 +52,10 @@ JITTER = """
 const buffer = new m.JitterBuffer(48000, 150);
 const out = new Float32Array(960);
 const heard = [];
-const pull = () => { buffer.pull(out); heard.push(out.some((v) => v !== 0) ? Math.round(out[0] * 32768) : 0); };
+const pull = () => {
+  buffer.pull(out);
+  heard.push(out.some((v) => v !== 0) ? Math.round(out[0] * 32768) : 0);
+};
 const push = (i) => buffer.push(7, i * 20, new Int16Array(960).fill(100 + i));
 for (let i = 0; i < 7; i++) push(i);
 pull();
@@ -119,13 +122,18 @@ CONTRAST = """
   const ground = (e) => { for (; e; e = e.parentElement) {
     const c = rgb(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; }
     return [255, 255, 255]; };
-  const ratio = (a, b) => { const [x, y] = [light(a), light(b)].sort((p, q) => q - p); return (x + .05) / (y + .05); };
+  const ratio = (a, b) => {
+    const [x, y] = [light(a), light(b)].sort((p, q) => q - p);
+    return (x + .05) / (y + .05);
+  };
   document.querySelectorAll('[hidden]').forEach((e) => { e.hidden = false; });
   document.querySelectorAll('details').forEach((e) => { e.open = true; });
-  for (const [id, names] of [['captions', ['heard', 'coming', 'cut', 'failed', 'who', 'quiet', 'is-good', 'is-warn',
-      'is-bad']], ['talk', ['notice']]])
-    for (const name of names) { const e = document.createElement('span'); e.className = name; e.textContent = name;
-      document.getElementById(id).append(e); }
+  const names = "heard coming cut failed who quiet is-good is-warn is-bad notice".split(" ");
+  for (const name of names) {
+    const e = document.createElement('span');
+    e.className = e.textContent = name;
+    document.getElementById('captions').append(e);
+  }
   document.querySelectorAll('button, input').forEach((e) => { e.disabled = ENABLED; });
   const poor = [];
   for (const e of document.querySelectorAll('body *')) {
@@ -149,8 +157,9 @@ async def test_every_text_has_a_contrast_of_4_5_to_1(page, scheme):
 
 NAMELESS = """
 [...document.querySelectorAll('button, input, meter, [role], section, aside, details')].filter((e) => {
-  const labels = (e.getAttribute('aria-labelledby') ?? '').split(' ').map((id) => document.getElementById(id)?.textContent);
-  const name = e.getAttribute('aria-label') || labels.join('') || [...(e.labels ?? [])].map((l) => l.textContent).join('')
+  const ids = (e.getAttribute('aria-labelledby') ?? '').split(' ');
+  const labels = [...ids.map((id) => document.getElementById(id)), ...(e.labels ?? [])];
+  const name = e.getAttribute('aria-label') || labels.map((l) => l?.textContent ?? '').join('')
     || (e.matches('button, details, [role=alert], [role=status]') ? e.textContent || 'live' : '');
   return !name.trim();
 }).map((e) => e.outerHTML.slice(0, 80))
