@@ -49,7 +49,7 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
     app = make_app(
         guard,
         Sockets(browsers, guard, web.max_connections).add_routes,
-        Calls(browsers).add_routes,
+        Calls(browsers, webrtc=web.webrtc).add_routes,
         WatchRoutes(Observer(desk, NODES, SINKS, sections)),
         Pages().add_routes,
     )

@@ -30,6 +30,9 @@ class WebSettings:
         "Secret of JSON Web Tokens (HS256) with which programs may connect; empty = none may.",
         secret=True,
     )
+    webrtc: bool = setting(
+        False, "Whether browsers may get the sound by WebRTC: it opens a UDP port for each of them."
+    )
     max_connections: int = setting(64, "WebSockets at once; more are refused.", minimum=1, maximum=10_000)
 
     def page_port(self, base_port: int) -> int:

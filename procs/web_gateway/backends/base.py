@@ -82,6 +82,28 @@ class Desk(Protocol):
         ...
 
 
+class Peer(Protocol):
+    """Another way for the sound than the WebSocket."""
+
+    @property
+    def is_carrying(self) -> bool:
+        """Whether sound gets through."""
+        ...
+
+    @property
+    def is_over(self) -> bool:
+        """Whether none ever will (again)."""
+        ...
+
+    def put(self, pcm: bytes) -> None:
+        """Send 20 ms, `int16[960]`; never waits."""
+        ...
+
+    async def close(self) -> None:
+        """Release it; harmless the second time."""
+        ...
+
+
 class WebBackend(VoiceBackend, Protocol):
     """A place where what was heard is known better than by what was sent."""
 

@@ -13,7 +13,7 @@ from bus.errors import BackendError
 from bus.messages import Intent, Phase, RequestKind, SessionState, TurnKind
 from procs.sink.backends.base import Lost, Source, Trouble, VoiceEvent
 from procs.sink.backends.pacer import Pacer
-from procs.web_gateway.backends.base import Desk
+from procs.web_gateway.backends.base import Desk, Peer
 from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.history import CallRow, History
 from procs.web_gateway.backends.site import Site
@@ -154,6 +154,7 @@ class Browsers:
     def close(self, call: Call, reason: str, code: int = NORMAL) -> None:
         """End a call, and its connection with a close code; harmless the second time."""
         call.end(reason)
+        self.retire(call, force=True)
         self._calls.pop(call.id, None)
         if call.connection:
             call.connection.close(code)
@@ -163,6 +164,21 @@ class Browsers:
         self.close(call, reason, code)
         if call.session:
             self.spawn(self._hang_up(call.session))
+
+    def carry(self, call: Call, peer: Peer) -> None:
+        """Let the sound take another way; the one before is closed."""
+        before, call.carrier = call.carrier, peer
+        if before:
+            self.spawn(before.close())
+        if call.is_over:
+            self.retire(call, force=True)
+
+    def retire(self, call: Call, *, force: bool = False) -> None:
+        """Give that way up once it is over: the sound takes the WebSocket again."""
+        peer = call.carrier
+        if peer and (force or peer.is_over):
+            call.carrier = None
+            self.spawn(peer.close())
 
     def stop_speaking(self, call: Call) -> None:
         """The client has stopped her: end the turn, and those that wait."""

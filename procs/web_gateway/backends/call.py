@@ -11,7 +11,7 @@ from collections.abc import Callable
 from bus.messages import PlayoutState
 from procs.sink.backends.base import Source
 from procs.sink.backends.pacer import Pacer, Stretch
-from procs.web_gateway.backends.base import Desk
+from procs.web_gateway.backends.base import Desk, Peer
 from procs.web_gateway.backends.connection import Connection
 from procs.web_gateway.backends.history import Entry, History
 from procs.web_gateway.backends.tap import Tap
@@ -58,6 +58,8 @@ class Call:
         self.session = ""
         """Its name on the bus, once it has one."""
         self.connection: Connection | None = None
+        self.carrier: Peer | None = None
+        """Takes the sound while it can."""
         self.detached_ms = desk.mono_ms()
         """Since when nobody is connected."""
         self.is_over = False
@@ -266,7 +268,10 @@ class Call:
         if self._expected != (turn, position_ms):
             connection.begin_sound()
             self.say(events.audio_start(turn, position_ms, connection.dialect.rate_hz))
-        connection.sound(pcm)
+        if self.carrier and self.carrier.is_carrying:
+            self.carrier.put(pcm)
+        else:
+            connection.sound(pcm)
         self._expected = (turn, position_ms + 20)
 
     def _ended(self, run: object, tap: Tap) -> None:

@@ -6,7 +6,13 @@ from aiohttp import web
 
 from procs.web_gateway.backends.browsers import RESUME_MS, TICKET_MS, Browsers
 from procs.web_gateway.backends.call import Call
-from procs.web_gateway.backends.http import answer, principal
+from procs.web_gateway.backends.http import BODY_BYTES, answer, principal
+from procs.web_gateway.core.shape import Field, fault, one_of, text
+
+_OFFER = {
+    "type": Field(one_of("offer"), required=True),
+    "sdp": Field(text(BODY_BYTES, 1), required=True),
+}
 
 MAX_CALLS = 500
 """In one answer."""
@@ -15,13 +21,16 @@ MAX_CALLS = 500
 class Calls:
     """The routes."""
 
-    def __init__(self, browsers: Browsers) -> None:
+    def __init__(self, browsers: Browsers, *, webrtc: bool) -> None:
         self._browsers = browsers
+        self._webrtc = webrtc
 
     def add_routes(self, app: web.Application) -> None:
         """For `make_app`."""
         app.router.add_post("/sessions/{id}/reconnect", self._reconnect)
         app.router.add_delete("/sessions/{id}", self._hang_up)
+        if self._webrtc:
+            app.router.add_post("/sessions/{id}/webrtc", self._offer)
         app.router.add_get("/api/calls", self._list)
         app.router.add_get("/api/calls/{id}", self._read)
 
@@ -43,6 +52,25 @@ class Calls:
     async def _hang_up(self, request: web.Request) -> web.StreamResponse:
         self._browsers.hang_up(self._own(request), "client_requested")
         return web.Response(status=204)
+
+    async def _offer(self, request: web.Request) -> web.StreamResponse:
+        """WebRTC: an offer is answered, and the sound takes that way once it stands."""
+        from procs.web_gateway.backends.webrtc import Peer  # noqa: PLC0415 - loaded for those who use it
+
+        call = self._own(request)
+        try:
+            offer = await request.json()
+        except ValueError:
+            raise web.HTTPBadRequest(text="The body is not JSON.\n") from None
+        if fault(_OFFER, offer):
+            raise web.HTTPBadRequest(text=f"The body has {fault(_OFFER, offer)}.\n")
+        peer = Peer(lambda: self._browsers.retire(call))
+        try:
+            sdp = await peer.answer(offer["sdp"])
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"The offer can't be answered: {error}.\n") from None
+        self._browsers.carry(call, peer)
+        return answer({"type": "answer", "sdp": sdp})
 
     def _own(self, request: web.Request) -> Call:
         """The call that the request names, if it is the asker's.
