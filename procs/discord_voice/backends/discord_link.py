@@ -45,6 +45,8 @@ ECHO_WAIT_S, ECHO_TRIES = 0.5, 3
 """A keep-alive that is not answered is repeated at once, so often."""
 CLOSE_S = 1.0
 """For the closing handshake; a dead server does not hold anybody up."""
+CANCEL_AGAIN_S = 0.05
+"""Until a task that did not hear its cancellation is told again."""
 HOLD_S, ALONE_S = 2.0, 0.5
 """Sound waits so long for the encryption; the shorter where nobody is there to hear it."""
 MESSAGE_LIMIT_BYTES = 1 << 20
@@ -332,13 +334,24 @@ async def _received(socket: Any, n_bytes: int, wait_s: float) -> bytes:
 
 async def first(*these: Coroutine[Any, Any, None]) -> None:
     """Run these side by side until the first one ends; the others are cancelled. Its exception is ours."""
-    tasks = [asyncio.ensure_future(one) for one in these]
+    tasks = [asyncio.create_task(one) for one in these]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ended = [task for task in tasks if task.done() and not task.cancelled()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await _cancelled(tasks)
     for task in ended:
         task.result()
+
+
+async def _cancelled(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until they are over: Python 3.11's `wait_for`, in which the library waits for messages, loses a
+    cancellation that meets a message."""
+    pending = {task for task in tasks if not task.done()}
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at, so that nobody complains of it

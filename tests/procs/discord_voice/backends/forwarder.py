@@ -53,6 +53,13 @@ class Switch:
         channel = self._guild.get_channel(channel_id) if channel_id else None
         await self._guild.change_voice_state(channel=channel)
 
+    async def leave(self) -> None:
+        """OP 4 for no channel; the guild's voice is free for another switch."""
+        self._leaving = True
+        await self._guild.change_voice_state(channel=None)
+        if self._guild.voice_client:
+            await self._guild.voice_client.disconnect(force=True)
+
     async def renew(self, dead_revision: int) -> None:
         """The credentials are dead: out and in again."""
         self.n_renewed += 1

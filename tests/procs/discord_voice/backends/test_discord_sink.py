@@ -313,6 +313,27 @@ async def test_a_leave_does_not_wait_for_a_connect_that_hangs(house: House) -> N
     assert house.sink._calls == {}
 
 
+async def test_a_full_socket_costs_frames_and_never_time(
+    joined: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def send(self, packet: bytes) -> int:
+            raise BlockingIOError
+
+        def close(self) -> None:
+            pass
+
+    state = joined.connection._state
+    real = state.socket
+    monkeypatch.setattr(state, "socket", Full())
+    joined.say("lost")
+    await joined.is_said()
+    assert int(joined.sink.facts()["frames_unsent"]) >= 12
+    monkeypatch.setattr(state, "socket", real)
+    await until(lambda: joined.sink._calls[SESSION]._stretches.empty())
+    assert joined.lost == ""
+
+
 async def test_over_a_long_outage_what_is_said_passes_so_that_it_ends(
     joined: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
