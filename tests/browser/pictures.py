@@ -43,6 +43,7 @@ async def take(stack: Stack) -> None:
         await ask(page, "Tell me about the fox.")
         await page.until(f"document.querySelector('{LAST} .heard')?.textContent.length > 30")
         await page.until("document.querySelector('#turns li:nth-child(5)')")
+        await page.run("scrollTo(0, 0)")
         await picture(page, "web-speaking.png")
         await heard_whole(page, await newest_turn(page))
         await look(page, PHONE, "light")

@@ -48,7 +48,12 @@ class Since:
 def process(node: str, said: Health | None, since_ms: int) -> View:
     """How a process is: by its health, None = it is not heard."""
     if said is None:
-        return {"name": node, "alive": False, "state": "silent", "since_ms": since_ms, **explained("")}
+        gone = {"name": node, "alive": False, "state": "silent", "since_ms": since_ms, **explained("")}
+        return {
+            **gone,
+            "cause": "It is not heard.",
+            "remedy": "It is started again by itself; its log has the reason.",
+        }
     return {
         "name": node,
         "alive": True,
