@@ -24,6 +24,10 @@ EVENTS_KEPT = 1_000
 FRAMES_KEPT = 250
 """5 s of sound that was sent and may not have arrived."""
 
+UNPLAYED_MS = 2_000
+"""Sound that a client may hold back. A page whose sound is switched off plays nothing and says so; were it
+believed further, the voice would wait for it in the middle of the turn."""
+
 POSTED = 64
 """Prompts whose first sound is still awaited."""
 
@@ -185,9 +189,9 @@ class Call:
             self._graceful_turn = tap.turn
             return False
         turn = tap.turn if tap else (current.number if current else 0)
-        if step.is_told:
-            is_this = step.heard_turn == turn
-            self._told = (turn, step.heard_ms if is_this else 0)
+        heard = (step.heard_turn, step.heard_ms) if step.is_told else self._acked
+        if heard:
+            self._told = (turn, heard[1] if heard[0] == turn else 0)
         heard_ms = self.heard_ms(turn, tap.position_ms if tap else self._heard_so_far(turn))
         self._silence(tap, turn, heard_ms)
         return True
@@ -202,7 +206,8 @@ class Call:
             return min(sent_ms, self._told[1])
         if self._acked is None or turn < self._acked[0] or self._is_sent_out(turn):
             return sent_ms
-        return min(sent_ms, self._acked[1] if turn == self._acked[0] else 0)
+        played_ms = self._acked[1] if turn == self._acked[0] else 0
+        return min(sent_ms, max(played_ms, sent_ms - UNPLAYED_MS))
 
     def after_cut(self) -> None:
         """The sentence is finished, and what follows was cut."""

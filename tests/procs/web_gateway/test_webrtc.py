@@ -94,6 +94,9 @@ async def test_an_offer_that_makes_no_sense_is_refused(house):
 
 
 async def test_it_is_off_unless_it_is_wanted(tmp_path):
-    async with running(House(tmp_path)) as house, house.browser() as browser:
-        async with browser.post("/sessions/x/webrtc", json={}) as response:
-            assert response.status == 404
+    async with (
+        running(House(tmp_path)) as house,
+        house.browser() as browser,
+        browser.post("/sessions/x/webrtc", json={}) as response,
+    ):
+        assert response.status == 404

@@ -86,6 +86,18 @@ async def test_a_cancel_silences_at_once_and_only_what_was_played_counts(house):
         assert len(client.sound) == n_frames < 40
 
 
+async def test_a_client_that_plays_nothing_does_not_hold_the_voice_up(house):
+    async with house.client() as client:
+        session = await client.start(output={"mode": "text"})
+        turn = await client.ask()
+        await client.send("output.audio.played", turn_id=turn, position_ms=0)
+        await house.sound(session, turn, 125, final=False)
+        await until(lambda: house.playout(session).played_ms >= 300)
+        await client.send("response.cancel")
+        assert (await client.get("response.interrupted"))["played_ms"] == 0
+        await until(lambda: house.playout(session).played_ms == 0)
+
+
 async def test_a_graceful_cancel_finishes_the_sentence(house):
     async with house.client() as client:
         session = await client.start(output={"sample_rate_hz": 48_000})

@@ -73,6 +73,12 @@ def test_of_a_cut_turn_people_have_what_they_heard(running: Running):
     assert running.received_text(CUT) == "Hello there"
 
 
+def test_a_sink_may_take_back_what_its_client_did_not_hear(running: Running):
+    running.observe(PLAYING, 1_000)
+    running.observe(dataclasses.replace(PLAYING, playout=playout(100)), 1_100)
+    assert running.received_text(CUT) == "Hello"
+
+
 def test_what_was_seen_of_a_turn_outlives_its_levels(running: Running):
     running.observe(PLAYING, 1_000)
     running.observe(Traces(), 5_000)
