@@ -330,7 +330,7 @@ async def test_a_full_socket_costs_frames_and_never_time(
     await joined.is_said()
     assert int(joined.sink.facts()["frames_unsent"]) >= 12
     monkeypatch.setattr(state, "socket", real)
-    await until(lambda: joined.sink._calls[SESSION]._stretches.empty())
+    await until(joined.sink._calls[SESSION]._stretches.empty)
     assert joined.lost == ""
 
 
