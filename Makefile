@@ -20,7 +20,7 @@ run: $(READY)
 	@$(BIN)/miku up
 
 test: $(READY)
-	@command -v chromium chromium-browser google-chrome >/dev/null || echo "No chromium in PATH: the tests of the page are skipped (apt install chromium)."
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "No chromium in PATH: the tests of the page are skipped (apt install chromium)."
 	@$(BIN)/pytest -n 2 --dist loadgroup
 
 campaign: $(READY)

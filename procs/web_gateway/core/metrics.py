@@ -35,11 +35,9 @@ class Metric:
     buckets: tuple[float, ...] = ()
 
 
-def _metrics() -> list[Metric]:
-    gauge, counter, histogram = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM
-    process, sink, feature, topic = ("process",), ("sink",), ("feature",), ("topic",)
+def _of_processes() -> list[Metric]:
+    gauge, counter, process = Kind.GAUGE, Kind.COUNTER, ("process",)
     return [
-        # processes
         Metric("miku_process_up", gauge, "1 while the process's health is heard, else 0.", process),
         Metric("miku_process_state", gauge, "1 for the state it says it is in.", ("process", "state")),
         Metric("miku_process_health_age_seconds", gauge, "Since its newest health was sent.", process),
@@ -52,13 +50,17 @@ def _metrics() -> list[Metric]:
         Metric("miku_process_decode_errors_total", counter, "Messages it refused.", process),
         Metric("miku_process_gaps_total", counter, "Messages it missed.", process),
         Metric("miku_process_fenced_total", counter, "Messages of older incarnations it dropped.", process),
-        # sessions
+    ]  # fmt: skip
+
+
+def _of_turns() -> list[Metric]:
+    gauge, counter, histogram, sink = Kind.GAUGE, Kind.COUNTER, Kind.HISTOGRAM, ("sink",)
+    return [
         Metric("miku_sessions_active", gauge, "Sessions in which she can speak now.", sink),
         Metric("miku_sessions_started_total", counter, "Sessions that became active.", sink),
         Metric("miku_sessions_ended_total", counter, "Sessions that were active and ended.", sink),
         Metric("miku_sessions_failed_total", counter, "Sessions refused or lost, by error code.",
                ("sink", "code")),
-        # turns
         Metric("miku_turns_in_progress", gauge, "Turns being answered now."),
         Metric("miku_turns_total", counter, "Turns that ended: `done`, `cut` or `failed`.", ("outcome",)),
         Metric("miku_turn_failures_total", counter, "Failures that processes reported, by error code.",
@@ -73,6 +75,13 @@ def _metrics() -> list[Metric]:
                "From the prompt to the first frame that was played.", (), LATENCY_BUCKETS_S),
         Metric("miku_turn_duration_seconds", histogram, "From the prompt to the end of its turn.", (),
                DURATION_BUCKETS_S),
+    ]  # fmt: skip
+
+
+def _of_the_house() -> list[Metric]:
+    gauge, counter = Kind.GAUGE, Kind.COUNTER
+    sink, feature, topic = ("sink",), ("feature",), ("topic",)
+    return [
         # sound
         Metric("miku_frames_sent_total", counter, "Frames of 20 ms with sound that left.", sink),
         Metric("miku_frames_nulled_total", counter, "Frames of silence in place of missing sound.", sink),
@@ -105,7 +114,9 @@ def _metrics() -> list[Metric]:
     ]  # fmt: skip
 
 
-METRICS: dict[str, Metric] = {metric.name: metric for metric in _metrics()}
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (*_of_processes(), *_of_turns(), *_of_the_house())
+}
 
 
 @dataclass
