@@ -88,7 +88,8 @@ class Browsers:
     async def connect(self, session: str, intent: Intent) -> None:
         """Wait for the client whose session it is; the session machine knows how long."""
         await self._claim(session).wait()
-        if self._sessions[session].is_over:
+        call = self._sessions.get(session)
+        if call is None or call.is_over:
             raise BackendError("sink_failed", "the browser has gone")
 
     async def leave(self, session: str) -> None:

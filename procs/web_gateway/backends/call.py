@@ -219,11 +219,15 @@ class Call:
         if tap:
             tap.silence()
         if not keep:
-            self._sent.clear()
-            if self.connection:
-                self.connection.drop_sound()
+            self._forget_sound()
         for event in self._narrator.interrupt(turn, heard_ms):
             self.say(event)
+
+    def _forget_sound(self) -> None:
+        """What waits, or might be sent again, belongs to a turn that was cut."""
+        self._sent.clear()
+        if self.connection:
+            self.connection.drop_sound()
 
     def _finish_sentence(self) -> None:
         """Find the border of a graceful cancel."""
@@ -321,6 +325,8 @@ class Call:
         """What an event means for the records."""
         if event.type == "assistant.response.delta" and self.start.is_text:
             self._tell_first_output(event.data["turn_id"])
+        if event.type == "response.interrupted":
+            self._forget_sound()
         if event.type == "turn.ended":
             turn = self._narrator.turn(event.data["turn_id"])
             assert turn is not None, "it just ended"

@@ -1,7 +1,10 @@
 """A client that stops reading: bounded memory, and nobody else is late."""
 
+import asyncio
+
 import pytest
 
+from bus.messages import TurnKind
 from procs.web_gateway.core.outbox import SOUND_LIMIT
 from tests.procs.sink.sound import last_sample
 from tests.procs.web_gateway.house import Client
@@ -53,4 +56,24 @@ async def test_a_client_that_takes_no_events_is_closed_and_may_come_back(house):
         await until(lambda: call.connection is None)
         async with browser.post(f"/sessions/{call.id}/reconnect") as response:
             assert response.status == 200
+        stuck._response.connection.transport.abort()
+
+
+async def test_what_waits_for_a_slow_client_is_left_out_when_the_turn_is_cut(house):
+    async with house.browser() as browser:
+        stuck = await browser.ws_connect("/ws")
+        await stuck.send_json({"type": "hello", "version": "v1"})
+        await stuck.send_json({"type": "session.start", "metadata": {"output": {"sample_rate_hz": 48_000}}})
+        session = await until(lambda: next(iter(house.sessions), None))
+        call = await until(lambda: house.node._browsers._sessions.get(session))
+        await until(lambda: house.bus.session(session))
+        stuck._response.connection.transport.pause_reading()
+        await house.reply(session, 5_001, "A long story.")
+        for index in range(3_000):
+            call._send(5_001, 20 * index, bytes(1_920))
+            await asyncio.sleep(0)
+        assert call.connection.n_waiting > 20
+        await house.floor(session, 5_002)
+        await house.turn_over(session, 5_001, TurnKind.CUT)
+        await until(lambda: call.connection.n_waiting < 20)
         stuck._response.connection.transport.abort()
