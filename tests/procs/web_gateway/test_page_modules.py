@@ -8,8 +8,10 @@ import pytest
 from aiohttp import web
 
 import procs.web_gateway
+from bus.messages import NodeState, Phase
 from procs.web_gateway.backends.guard import HEADERS
 from tests.browser.chromium import MISSING, PROGRAM, Page, chromium
+from tests.procs.web_gateway.play import Play
 
 PAGES = Path(procs.web_gateway.__file__).parent / "pages"
 
@@ -172,6 +174,41 @@ async def test_everything_has_a_name_for_screen_readers_and_a_phone_needs_no_sid
         "Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True
     )
     assert await page.until("innerWidth === 360 && document.documentElement.scrollWidth") <= 360
+
+
+SHOW = """
+(async (view) => {
+  window.EventSource = class extends EventTarget {
+    constructor() { super(); window.source = this; }
+    close() {}
+  };
+  (await import('/panel.js')).watch();
+  source.dispatchEvent(new MessageEvent('snapshot', { data: JSON.stringify(view) }));
+})(VIEW)
+"""
+
+
+async def test_the_operator_reads_what_is_wrong_why_and_until_when(page):
+    play = Play()
+    await play.all_healthy()
+    await play.health("llm_streamer", NodeState.DEGRADED, "llm_unreachable")
+    await play.session(Phase.ACTIVE)
+    await play.house(is_open=False, queued=2)
+    play.observer.look()
+    play.bus.fake_clock.advance_ms(2_000)
+    await page.run(SHOW.replace("VIEW", json.dumps(play.observer.view())))
+    assert "degraded" in await page.text("[data-process=llm_streamer]")
+    assert "llm.base_url" in await page.text("[data-process=llm_streamer]"), "the remedy"
+    feature = await page.text("[data-feature=image_generation]")
+    assert "blocked" in feature
+    assert "a voice session runs, until the session ends" in feature
+    assert await page.text("#mood") == "Miku · mood: happy"
+    assert "2 text messages wait" in await page.text("#queue")
+    assert "active" in await page.text("#sessions")
+    shown = await page.run("document.getElementById('settings').textContent")
+    assert "web.api_key***" in shown
+    rates = await page.run("document.getElementById('rates').textContent")
+    assert "report.house" in rates
 
 
 async def test_the_content_security_policy_is_kept(page):
