@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 import procs.web_gateway
 from bus.messages import NodeState, Phase
 from procs.web_gateway.backends.guard import HEADERS
-from tests.browser.chromium import MISSING, PROGRAM, Page, chromium
+from tests.browser.chromium import MISSING, PROGRAM, Chromium, Page, chromium
 from tests.procs.web_gateway.play import Play
 
 PAGES = Path(procs.web_gateway.__file__).parent / "pages"
@@ -19,12 +20,13 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not PROGRAM, reason=MISSING),
+    pytest.mark.asyncio(loop_scope="module"),
 ]
 
 
-@pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    """The page, served as files alone, under the gateway's content security policy."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def files() -> AsyncIterator[str]:
+    """The page's files alone, under the gateway's content security policy; yields the address."""
 
     async def file(request: web.Request) -> web.FileResponse:
         return web.FileResponse(PAGES / (request.match_info["name"] or "index.html"), headers=HEADERS)
@@ -33,14 +35,23 @@ async def page() -> AsyncIterator[Page]:
     app.router.add_get("/{name:[a-z-]*[.a-z]*}", file)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    async with chromium() as browser:
-        page = await browser.page()
-        await page.open(f"http://127.0.0.1:{port}/index.html")
-        yield page
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/index.html"
     await runner.cleanup()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Chromium]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Chromium, files: str) -> AsyncIterator[Page]:
+    page = await browser.page()
+    await page.open(files)
+    yield page
+    await page.close()
 
 
 async def module(page: Page, name: str, body: str) -> object:
