@@ -68,7 +68,7 @@ const SECTIONS = {
     say(byId("mood"), [persona, house.mood && `mood: ${house.mood}`].filter(Boolean).join(" · "));
     const oldest = house.oldest_queued_ms ? `, the oldest for ${ago(house.oldest_queued_ms)}` : "";
     const queue = `${house.queued} text messages wait for the end of the session${oldest}.`;
-    say(byId("queue"), house.known ? queue : "The bot does not say what it does at the moment.");
+    say(byId("queue"), house.known ? queue : "Nothing is reported: these features come with Discord, or the bot is away.");
     byId("features").replaceChildren(...house.features.map(featureRow));
   },
   rates: (rows) => byId("rates").replaceChildren(...rows.map((row) => make("tr", {},
