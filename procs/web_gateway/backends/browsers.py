@@ -31,8 +31,8 @@ LOOK_S = 0.04
 JOIN_S = 15.0
 """A session starts within 10 s or is refused; this covers the way of the news."""
 
-SETTLE_S = 0.06
-"""Three frames: by then the sink has said up to where she was heard, and the memory is cut there."""
+SETTLE_S = 0.12
+"""A little more than the sink's report period: by then it has said up to where she was heard."""
 
 ENDINGS = {TurnKind.DONE: "done", TurnKind.CUT: "cut", TurnKind.FAILED: "failed"}
 SESSION = "control.session."
@@ -183,7 +183,7 @@ class Browsers:
 
     def stop_speaking(self, call: Call) -> None:
         """The client has stopped her: end the turn, and those that wait."""
-        self.spawn(self._stop_speaking(call.session))
+        self.spawn(self._stop_speaking(call, call.turn))
 
     def ticket(self, call: Call) -> str:
         """A text by which a new connection may take up a call, once."""
@@ -257,9 +257,12 @@ class Browsers:
             await asyncio.sleep(LOOK_S / 2)
         return "session_start_timeout"
 
-    async def _stop_speaking(self, session: str) -> None:
-        await asyncio.sleep(SETTLE_S)
-        await self._tell(RequestKind.STOP, session)
+    async def _stop_speaking(self, call: Call, turn: int) -> None:
+        """The sound stands still already; a prompt that comes behind the stop must not die of it."""
+        async with call.asking:
+            await asyncio.sleep(SETTLE_S)
+            await self._tell(RequestKind.STOP, call.session)
+        call.after_stop(turn)
 
     async def _hang_up(self, session: str) -> None:
         if not await self._tell(RequestKind.LEAVE, session):

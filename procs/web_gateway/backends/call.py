@@ -193,7 +193,9 @@ class Call:
         if heard:
             self._told = (turn, heard[1] if heard[0] == turn else 0)
         heard_ms = self.heard_ms(turn, tap.position_ms if tap else self._heard_so_far(turn))
-        self._silence(tap, turn, heard_ms)
+        self._pause()
+        self._forget_sound()
+        self._interrupt(turn, heard_ms)
         return True
 
     def played(self, turn: int, position_ms: int) -> None:
@@ -212,14 +214,23 @@ class Call:
     def after_cut(self) -> None:
         """The sentence is finished, and what follows was cut."""
         if self._tap:
-            position_ms = self._tap.position_ms
-            self._silence(None, self._tap.turn, self.heard_ms(self._tap.turn, position_ms), keep=True)
+            self._pause()
+            self._interrupt(self._tap.turn, self.heard_ms(self._tap.turn, self._tap.position_ms))
 
-    def _silence(self, tap: Tap | None, turn: int, heard_ms: int, *, keep: bool = False) -> None:
-        if tap:
+    def after_stop(self, turn: int) -> None:
+        """The bus knows that this turn is cut: what is left of it is read to its end, unheard."""
+        tap = self._tap
+        if tap and tap.turn <= turn and tap.sounding:
             tap.silence()
-        if not keep:
-            self._forget_sound()
+            if self.connection:
+                self._go_on()
+
+    @property
+    def turn(self) -> int:
+        """The turn that sounds, or sounded last; 0 before the first."""
+        return self._tap.turn if self._tap else 0
+
+    def _interrupt(self, turn: int, heard_ms: int) -> None:
         for event in self._narrator.interrupt(turn, heard_ms):
             self.say(event)
 

@@ -44,15 +44,15 @@ class Tap:
         before_ms = self.position_ms
         if self._cut_ms is not None and before_ms >= self._cut_ms:
             self._cut_ms = None
-            self.silence()
             self._on_cut()
+            return b""
         pcm = self._source.read()
         after_ms = self.position_ms
         self.frame_ms = after_ms - FRAME_MS if after_ms != before_ms else None
         return pcm
 
     def cut_at(self, position_ms: int) -> None:
-        """End the turn once it has come to this position."""
+        """End the stretch once it has come to this position."""
         self._cut_ms = position_ms
 
     def silence(self) -> None:

@@ -98,6 +98,24 @@ async def test_a_client_that_plays_nothing_does_not_hold_the_voice_up(house):
         await until(lambda: house.playout(session).played_ms == 0)
 
 
+async def test_a_prompt_right_behind_a_cancel_is_answered(house):
+    async with house.client() as client:
+        session = await client.start(output={"sample_rate_hz": 48_000})
+        turn = await client.ask()
+        await house.sound(session, turn, 100)
+        await until(lambda: client.sound)
+        await client.send("response.cancel")
+        later = await client.ask("No, wait.", 1)
+        kinds = [request.kind for request, _ in house.requests]
+        assert kinds[-2:] == [RequestKind.STOP, RequestKind.PROMPT]
+        assert house.playout(session).finished_turn in (0, turn)
+        await house.floor(session, later)
+        n_frames = len(client.sound)
+        await house.sound(session, later, 3, value=9)
+        await until(lambda: len(client.sound) == n_frames + 3)
+        assert client.all("output.audio.end")[0]["reason"] == "cut"
+
+
 async def test_a_graceful_cancel_finishes_the_sentence(house):
     async with house.client() as client:
         session = await client.start(output={"sample_rate_hz": 48_000})
