@@ -1,8 +1,9 @@
 """Settings: one TOML file and the environment become frozen dataclasses, or one clear sentence.
 
 A section is a frozen dataclass whose fields are made by `setting(...)` and whose class carries
-`SECTION`; a node's `Config` names the sections it needs. Every key can be overridden by
-`MIKU_<SECTION>__<KEY>` (top-level keys by `MIKU_<KEY>`), and some by the plan's own names (aliases).
+`SECTION`; a node's `Config` names the sections it needs, or parts of one (`bus/shared_settings.py`). Every
+key can be overridden by `MIKU_<SECTION>__<KEY>` (top-level keys by `MIKU_<KEY>`), and some by the plan's own
+names (aliases).
 `docs/settings.md` and `miku.example.toml` are derived from the same fields (`cli/settings_table.py`).
 """
 
@@ -162,7 +163,7 @@ def read_section(section: type[C], table: dict[str, Any], environ: Mapping[str, 
     given = _given(name, table)
     known = {f.name: f for f in dataclasses.fields(section)}  # type: ignore[arg-type]
     for key in given:
-        if key not in known and name:
+        if key not in known and name and not getattr(section, "PARTIAL", False):
             raise BadSettings(_unknown(f"{name}.{key}", [f"{name}.{k}" for k in known], file))
     hints = typing.get_type_hints(section)
     values = {}

@@ -57,7 +57,8 @@ def sections() -> list[type[Any]]:
         if importlib.util.find_spec(name) is None:
             continue
         config = importlib.import_module(name).Config
-        for section in typing.get_type_hints(config).values():
+        wholes = [s for s in typing.get_type_hints(config).values() if not getattr(s, "PARTIAL", False)]
+        for section in wholes:
             known = found.setdefault(section.SECTION, section)
             assert known is section, f"[{section.SECTION}] is declared twice"
     return list(found.values())

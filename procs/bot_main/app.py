@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePath
 
 from bus import Bus
@@ -12,17 +13,21 @@ from procs.bot_main.backends.base import Store
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.config import BotSettings
 from procs.bot_main.core.conversation import Terms
+from procs.bot_main.core.personas import Personas
 from procs.bot_main.core.prompts import system_message
 from procs.bot_main.core.running import Outcome, Patience
 from procs.bot_main.courier import Courier
 from procs.bot_main.desk import Desk
 from procs.bot_main.front import Front
+from procs.bot_main.gate import SessionGate
+from procs.bot_main.gpu import GpuPlan
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.health import HealthBoard
 from procs.bot_main.household import House
 from procs.bot_main.ledger import Ledger
 from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
+from procs.bot_main.persona_now import spoken_system
 from procs.bot_main.sessions import Sessions
 from procs.bot_main.shelf import Shelf
 from procs.bot_main.voice import Voice
@@ -41,8 +46,10 @@ class ChatSide:
     """Word that begins a command."""
     joins_per_minute: int = 5
     """Voice joins that Discord is asked for, per server."""
-    open_house: Callable[[asyncio.TaskGroup], Awaitable[House]] | None = None
+    open_house: Callable[[asyncio.TaskGroup, SessionGate], Awaitable[House]] | None = None
     """Makes the text features once the shelf is loaded; what they need runs in the group."""
+    personas: Personas = field(default_factory=Personas)
+    """Her selves."""
 
 
 class BotMain:
@@ -52,6 +59,7 @@ class BotMain:
         store: what must outlive this process.
         persona: text that says who Miku is.
         side: the chat; None = she is asked over the bus only.
+        gpu: makes room on the cards before each session.
     """
 
     name = "bot_main"
@@ -83,6 +91,7 @@ class BotMain:
         store: Store,
         persona: str,
         side: ChatSide | None = None,
+        gpu: GpuPlan | None = None,
     ) -> None:
         self._bus = bus
         self._health = HealthBoard(bus)
@@ -93,6 +102,10 @@ class BotMain:
         self._sessions = Sessions(bus, self._ledger, _terms(bot, session), system, self._desk.answer)
         self._desk.serve(self._sessions)
         self._side = side
+        self._gpu = gpu if gpu and gpu.is_needed else None
+        self._gate = SessionGate(bus, [self._make_room] if self._gpu else [])
+        if side:
+            self._sessions.system_of = partial(spoken_system, side.shelf, side.personas, bot.name)
         self._front = self._make_front(side, session.max_sessions) if side else None
 
     async def run(self) -> None:
@@ -103,6 +116,7 @@ class BotMain:
         if self._side:
             await self._side.shelf.load()
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._gate.run())
             self._sessions.start(tasks, records)
             await self._start_front(tasks)
             tasks.create_task(self._ledger.run())
@@ -112,13 +126,21 @@ class BotMain:
         if self._front and self._side:
             tasks.create_task(self._side.shelf.run())
             if self._side.open_house:
-                self._front.take_in(await self._side.open_house(tasks))
+                self._front.take_in(await self._side.open_house(tasks, self._gate))
             tasks.create_task(self._front.run())
             return
         # A session in Discord needs the chat for its voice: without one it can't go on.
         for conversation in self._sessions.all:
             if conversation.intent.guild_id and conversation.intent.wanted:
                 self._sessions.leave(conversation, Outcome(TurnKind.FAILED, "discord_token_missing"))
+
+    async def _make_room(self, session: str) -> None:
+        """Free the cards for a session; one that would not fit ends with the reason."""
+        assert self._gpu is not None
+        report = await self._gpu.before_session()
+        conversation = self._sessions.wanted(session, "")
+        if report.is_refused and conversation is not None:
+            self._sessions.leave(conversation, Outcome(TurnKind.FAILED, report.code))
 
     def _make_front(self, side: ChatSide, max_sessions: int) -> Front:
         bus, chat, sessions = self._bus, side.chat, self._sessions

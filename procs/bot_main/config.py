@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bus.settings import BaseSettings, BusSettings, SessionSettings, setting
+from bus.shared_settings import DiscordTrust, LlmRoute
 from procs.bot_main.feature_settings import (
     AutonomousSettings,
     BipolarSettings,
@@ -50,10 +51,10 @@ class BotSettings:
 
 
 @dataclass(frozen=True)
-class DiscordSettings:
+class DiscordSettings(DiscordTrust):
     """The bot in Discord."""
 
-    SECTION: ClassVar[str] = "discord"
+    PARTIAL: ClassVar[bool] = False
 
     token: str = setting(
         "", "Bot token; empty = no Discord. docs/discord.md shows how to make one.", secret=True,
@@ -62,7 +63,6 @@ class DiscordSettings:
     api_base: str = setting(
         "", "Address of Discord's REST interface, for a proxy or a Discord of one's own; empty = Discord."
     )
-    ca_file: str = setting("", "Certificate file to trust besides the system's, for such a server.")
     prefix: str = setting("!miku", "Word that begins a command in a message.")
     joins_per_minute: int = setting(
         5, "Voice joins in a server in a minute; more are refused, since Discord limits them too.",
@@ -78,6 +78,7 @@ class Config:
     bus: BusSettings
     session: SessionSettings
     bot: BotSettings
+    llm: LlmRoute
     discord: DiscordSettings
     text: TextSettings
     vision: VisionSettings

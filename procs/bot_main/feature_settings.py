@@ -1,6 +1,7 @@
 """Settings of the text bot's features; each section is read by the feature of its name."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 from bus.settings import setting
@@ -95,6 +96,11 @@ class PictureSettings:
     every_h: float = setting(
         6.0, "A picture is worn for this long at most; 0 = as long as her mood lasts.", minimum=0, maximum=720
     )
+
+    @property
+    def folder_path(self) -> Path:
+        """The folder, absolute."""
+        return Path(self.folder).expanduser().absolute()
 
 
 @dataclass(frozen=True)

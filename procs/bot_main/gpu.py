@@ -49,6 +49,11 @@ class GpuPlan:
         self._voice_address = voice_address
         self._report = GpuReport()
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is anything to do before a session."""
+        return bool(self._servers or self._needed)
+
     async def before_session(self) -> GpuReport:
         """Make room; takes at most about 6 s, and never raises: the report says whether to go on."""
         freed, is_loaded = await asyncio.gather(

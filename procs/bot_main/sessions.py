@@ -80,7 +80,8 @@ class Sessions:
         self._bus = bus
         self._ledger = ledger
         self._terms = terms
-        self._system = system
+        self.system_of: Callable[[int], ChatMessage] = lambda guild_id: system
+        """Who Miku is in a guild, as the first message to the model."""
         self._answer = answer
         self._conversations: dict[str, Conversation] = {}
         self._published: dict[tuple[str, str], object] = {}
@@ -301,7 +302,8 @@ class Sessions:
     async def _hand_over(self, conversation: Conversation, running: Running) -> None:
         session, turn = conversation.session, running.turn
         try:
-            prompt = prompt_of(running.asked, self._system, conversation.history)
+            system = self.system_of(conversation.intent.guild_id)
+            prompt = prompt_of(running.asked, system, conversation.history)
             await self._bus.push("flow.prompt", prompt, session, turn)
         except PeerStalled:
             conversation.fail_turn(turn, HAND_OVER, "peer_stalled")

@@ -27,7 +27,7 @@ def discord(bus: Bus, config: Config) -> LinkedBackend:
     """Discord's voice channels."""
     limit_s = config.session.start_timeout_s * CONNECT_SHARE
     mono_ns = bus.clock.mono_ns
-    return DiscordSink(Pacer(mono_ns), mono_ns, bus.log.info, limit_s, config.voice.ca_file)
+    return DiscordSink(Pacer(mono_ns), mono_ns, bus.log.info, limit_s, config.discord.ca_file)
 
 
 def auto(bus: Bus, config: Config) -> LinkedBackend:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bus.settings import BaseSettings, BusSettings, SessionSettings, setting
+from bus.shared_settings import DiscordTrust
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,6 @@ class VoiceSettings:
         "Where she speaks: discord in voice channels, wav_file records each turn into a file, auto takes "
         "discord for sessions of a Discord server and wav_file for all others.",
         choices=("auto", "discord", "wav_file"),
-    )
-    ca_file: str = setting(
-        "",
-        "Certificate file to trust besides the system's, for a Discord of one's own; set it with "
-        "discord.ca_file. SSL_CERT_FILE is honoured as well.",
-        aliases=("MIKU_DISCORD__CA_FILE",),
     )
     prebuffer_ms: int = setting(
         0,
@@ -45,3 +40,4 @@ class Config:
     bus: BusSettings
     session: SessionSettings
     voice: VoiceSettings
+    discord: DiscordTrust

@@ -5,30 +5,16 @@ from typing import ClassVar
 
 from bus.errors import BadSettings
 from bus.settings import BaseSettings, BusSettings, setting
+from bus.shared_settings import LlmRoute
 from procs.llm_streamer.core.endpoint import endpoint
 
 
 @dataclass(frozen=True)
-class LlmSettings:
+class LlmSettings(LlmRoute):
     """Which model answers, and how long it is waited for."""
 
-    SECTION: ClassVar[str] = "llm"
+    PARTIAL: ClassVar[bool] = False
 
-    base_url: str = setting(
-        "",
-        "Address of an OpenAI-compatible server, with or without /v1; empty = the one that voice_gpu names, "
-        "else the embedded server.",
-    )
-    voice_gpu: str = setting(
-        "",
-        "Card whose llama-swap answers while she speaks, so that the other one is free for the voice.",
-        choices=("", "amd", "nvidia"),
-        aliases=("VOICE_GPU",),
-    )
-    amd_url: str = setting("http://localhost:8091", "llama-swap of the AMD card.")
-    nvidia_url: str = setting("http://localhost:8090", "llama-swap of the NVIDIA card.")
-    model: str = setting("", "Model to ask for; empty = the first one the server lists.")
-    api_key: str = setting("", "Key of that server, if it wants one.", secret=True)
     temperature: float = setting(0.8, "Sampling temperature.", minimum=0, maximum=2)
     max_tokens: int = setting(500, "Length of a reply at most, in tokens.", minimum=1, maximum=8000)
     stop: tuple[str, ...] = setting(
@@ -53,12 +39,6 @@ class LlmSettings:
         for key in ("base_url", "amd_url", "nvidia_url"):
             if address := getattr(self, key):
                 _check(key, address)
-
-    @property
-    def address(self) -> str:
-        """The server of the user that counts; empty = the embedded one."""
-        of_card = {"": "", "amd": self.amd_url, "nvidia": self.nvidia_url}[self.voice_gpu]
-        return self.base_url or of_card
 
 
 def _check(key: str, address: str) -> None:

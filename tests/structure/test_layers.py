@@ -54,11 +54,13 @@ def rule(path: Path) -> Rule | None:  # noqa: PLR0911 - a table in the form of a
         case ("procs", node, "backends", *_):
             own = (f"procs.{node}.core", f"procs.{node}.backends", *sink_rooms(node), *PURE_BUS)
             return Rule(True, frozenset(FOREIGN.get(node, ())), own)
-        case ("procs", node, "__main__"):
+        case ("procs", node, "__main__" | "parts"):
             return Rule(True, frozenset(), (f"procs.{node}", *sink_rooms(node), "bus"))
         case ("procs", node, *_):  # app.py and what it is split into: backends by their protocol only
             home = ROOT / "procs" / node
-            shells = [p.stem for p in home.iterdir() if p.stem not in ("__main__", "core", "backends")]
+            shells = [
+                p.stem for p in home.iterdir() if p.stem not in ("__main__", "parts", "core", "backends")
+            ]
             bases = [f"backends.{p.stem}" for p in home.glob("backends/base*.py")]
             own = ("core", *bases, *shells)
             rooms = (f"procs.{node}.{room}" for room in own)

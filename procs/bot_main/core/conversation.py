@@ -4,7 +4,7 @@ Everything that must outlive this process is in its `Record`.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from bus.messages import (
@@ -78,7 +78,7 @@ class Ended:
     outcome: Outcome
     elapsed_ms: int = 0
     """Since it was handed over; 0 if it never was."""
-    asked: Asked = Asked(0)
+    asked: Asked = field(default_factory=lambda: Asked(0))
     """What was asked."""
     text: str = ""
     """The whole reply, as far as it was written."""

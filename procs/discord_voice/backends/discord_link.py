@@ -72,7 +72,7 @@ class Http:
             if ca_file:
                 context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise BackendError("sink_failed", f"voice.ca_file can't be used: {error}") from None
+            raise BackendError("sink_failed", f"discord.ca_file can't be used: {error}") from None
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context), trust_env=True)
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:

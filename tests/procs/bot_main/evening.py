@@ -14,6 +14,7 @@ from procs.bot_main.app import ChatSide
 from procs.bot_main.backends.base_documents import Document
 from procs.bot_main.core.chat import Incoming, Person
 from procs.bot_main.features.base import Call
+from procs.bot_main.gate import SessionGate
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.hand_chat import ANNA, HOME, LOUNGE, MIKU, HandChat
 from tests.procs.bot_main.world import InlineExecutor, Lives, World
@@ -147,7 +148,7 @@ class Evenings:
     def _side(self, node: MemoryNode) -> ChatSide:
         return ChatSide(self.chat, Shelf(node, self.documents), open_house=self._open_house)
 
-    async def _open_house(self, tasks: asyncio.TaskGroup) -> NotingHouse:
+    async def _open_house(self, tasks: asyncio.TaskGroup, gate: SessionGate) -> NotingHouse:
         return self.house
 
     @asynccontextmanager

@@ -318,7 +318,9 @@ class HandChat:
     async def replies(self, channel_id: int, message_id: int) -> list[int]:
         self._may("replies")
         hers = (
-            one for one in self._standing() if one.channel_id == channel_id and one.post.reply_to == message_id
+            one
+            for one in self._standing()
+            if one.channel_id == channel_id and one.post.reply_to == message_id
         )
         return [id_ for one in hers for id_ in one.ids]
 
