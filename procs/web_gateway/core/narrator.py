@@ -103,7 +103,7 @@ class Narrator:
         """What is new; monotonic ms."""
         said = []
         if scene.reply:
-            said += self._read(scene.reply)
+            said += self._read(scene.reply, scene.turns)
         if scene.spoken and (turn := self._turns.get(scene.spoken.turn)):
             said += _caption(turn, scene.spoken)
         if scene.playout and (turn := self._turns.get(scene.playout.turn)):
@@ -122,9 +122,9 @@ class Narrator:
                 del self._turns[known]
         return self._turns[number]
 
-    def _read(self, reply: ReplyState) -> list[Event]:
-        newest = max(self._turns, default=0)
-        if reply.turn not in self._turns and reply.turn < newest:
+    def _read(self, reply: ReplyState, turns: TurnState | None) -> list[Event]:
+        is_worked_on = turns is not None and turns.active == reply.turn
+        if reply.turn not in self._turns and not is_worked_on:  # of before: told by an earlier life
             return []
         turn = self._turn(reply.turn)
         said = []

@@ -72,6 +72,12 @@ def test_an_end_of_which_nobody_spoke_is_found_out():
         assert ended["outcome"] == outcome
 
 
+def test_a_turn_of_before_is_not_told_and_one_that_others_asked_for_is():
+    narrator = Narrator()
+    assert narrator.look(scene(turns=TurnState(1, 0)), 0) == []
+    assert of(narrator.look(scene(turns=TurnState(1, TURN)), 40), "assistant.response.delta")
+
+
 def test_a_prompt_that_waits_is_not_over():
     narrator = Narrator()
     narrator.accepted(TURN)
