@@ -173,8 +173,9 @@ class LlmDouble:
         assert request.transport is not None
         self.peers.append(request.transport.get_extra_info("peername"))
         self.n_busy += 1
+        perform = self._perform if self.requests[-1].get("stream") else self._perform_whole
         try:
-            return await self._perform(request, self._scripts.popleft() if self._scripts else self.default)
+            return await perform(request, self._scripts.popleft() if self._scripts else self.default)
         except (asyncio.CancelledError, ConnectionResetError):
             self.disconnects += 1
             raise
@@ -203,6 +204,22 @@ class LlmDouble:
         await response.write_eof()
         return response
 
+    async def _perform_whole(self, request: web.Request, script: Script) -> web.StreamResponse:
+        """The same script for a client that did not ask for a stream: everything at once, at its end."""
+        answer = _Gathered()
+        await asyncio.sleep(script.silent_s)
+        for step in script.steps:
+            if isinstance(step, bytes):
+                answer.add(step)
+            elif isinstance(step, float):
+                await asyncio.sleep(step)
+            elif step is End.HANG:
+                await asyncio.Event().wait()
+            else:
+                assert request.transport is not None
+                request.transport.abort()
+        return web.json_response(answer.body, status=script.status)
+
     async def _list(self, request: web.Request) -> web.Response:
         self.n_looks += 1
         if self._is_stranger(request):
@@ -215,6 +232,29 @@ class LlmDouble:
 
     def _is_stranger(self, request: web.Request) -> bool:
         return bool(self._api_key) and request.headers.get("Authorization") != f"Bearer {self._api_key}"
+
+
+class _Gathered:
+    """Chunks of a stream as one answer."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._plain: Any = None
+
+    def add(self, step: bytes) -> None:
+        """An event of the stream, or the body of a refusal."""
+        if not step.startswith(b"data: "):
+            self._plain = json.loads(step)
+        elif step != DONE:
+            for choice in json.loads(step.removeprefix(b"data: "))["choices"]:
+                self._text += choice["delta"].get("content") or ""
+
+    @property
+    def body(self) -> Any:
+        """What is sent."""
+        message = {"role": "assistant", "content": self._text}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return self._plain or {"object": "chat.completion", "model": MODEL, "choices": [choice]}
 
 
 def endless(piece: str, token_ms: float) -> Iterator[Step]:
