@@ -170,6 +170,8 @@ class Front:
         line = self._command_line(message)
         if line is not None:
             self._begin(self._carry_out(commands.parsed(line, self._prefix), visit))
+        elif self._is_prompt(message) and self._house and self._house.is_wish(_to_her(message)):
+            self._house.offer(_to_her(message))
         elif self._is_prompt(message) and message.text.strip():
             self._begin(self._prompt(message, visit))
         elif self._house:
@@ -215,11 +217,21 @@ class Front:
             self._courier.unreact(*shown)
 
     def _reword(self, message: Incoming) -> None:
-        text = message.text.strip()
+        text = self._wording(message)
         if 0 < len(text) <= MAX_CHARACTERS and self._sessions.reword(_request_id(message.id), text):
             return
         if self._house:
             self._house.edited(message)
+
+    def _wording(self, message: Incoming) -> str:
+        """What an edited message asks her; empty if it became another command."""
+        line = self._command_line(message)
+        if line is None:
+            return message.text.strip()
+        asked = commands.parsed(line, self._prefix)
+        if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
+            return asked.arguments["text"].strip()
+        return ""
 
     def _take_back(self, message_ids: tuple[int, ...]) -> None:
         for message_id in message_ids:
@@ -389,6 +401,11 @@ class Front:
         limit_s = self._guilds.of(intent.guild_id).leave_when_alone_s
         alone = self._alone.setdefault(conversation.session, Alone())
         return alone.is_over(n_listeners, conversation.silent_for_ms(now_ms), limit_s, now_ms)
+
+
+def _to_her(message: Incoming) -> Incoming:
+    """In the prompt channel all that is written is for her."""
+    return replace(message, is_addressed=True)
 
 
 def _request_id(message_id: int) -> str:

@@ -104,6 +104,7 @@ class LlmDouble:
         default: answer to requests for which nothing was played.
         port: 0 = any free one; see `url`.
         models: names it lists.
+        echoes: whether the default answer is what it was asked.
         api_key: if set, everything but `/health` is refused without it.
     """
 
@@ -114,7 +115,9 @@ class LlmDouble:
         port: int = 0,
         models: tuple[str, ...] = (MODEL,),
         api_key: str = "",
+        echoes: bool = False,
     ) -> None:
+        self.echoes = echoes
         self.default = default or say(*words("Hello there. I am a stub."))
         self.models = models
         self.health_status = 200
@@ -175,12 +178,17 @@ class LlmDouble:
         self.n_busy += 1
         perform = self._perform if self.requests[-1].get("stream") else self._perform_whole
         try:
-            return await perform(request, self._scripts.popleft() if self._scripts else self.default)
+            return await perform(request, self._scripts.popleft() if self._scripts else self._usual)
         except (asyncio.CancelledError, ConnectionResetError):
             self.disconnects += 1
             raise
         finally:
             self.n_busy -= 1
+
+    @property
+    def _usual(self) -> Script:
+        """The answer to the newest request when nothing else was played."""
+        return say(self.requests[-1]["messages"][-1]["content"]) if self.echoes else self.default
 
     async def _perform(self, request: web.Request, script: Script) -> web.StreamResponse:
         """Play a script; pauses are counted from the beginning, so that they do not add up errors."""
@@ -271,9 +279,10 @@ async def main() -> None:
     parser.add_argument("--first-token-ms", type=float, default=0.0)
     parser.add_argument("--token-ms", type=float, default=5.0)
     parser.add_argument("--text", default="Hello there, I am a stub. I say the same thing again and again.")
+    parser.add_argument("--echo", action="store_true", help="say what was asked instead")
     args = parser.parse_args()
     script = say(*words(args.text), first_ms=args.first_token_ms, token_ms=args.token_ms)
-    async with LlmDouble(script, port=args.port) as double:
+    async with LlmDouble(script, port=args.port, echoes=args.echo) as double:
         print(double.url, flush=True)
         await asyncio.Event().wait()
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.discord.remote import Handle, Remote
 from tests.discord.tone_reader import letters, read
-from tests.e2e.doubles import double
+from tests.e2e.doubles import Double
 from tests.e2e.stack import ROOT, Stack
 from tests.ports import free_base_port
 from tests.waiting import wait_until
@@ -23,10 +24,12 @@ ANSWER = "Good evening everybody. I am singing for you. It is a very long song. 
 class DiscordHome:
     """Miku in the guild Home, with Ann in the voice channel Lounge and the text channel general."""
 
-    def __init__(self, stack: Stack, remote: Remote, token: str) -> None:
+    def __init__(self, stack: Stack, remote: Remote, token: str, voice: Double, model: Double) -> None:
         self.stack = stack
         self.remote = remote
         self.token = token
+        self.voice = voice
+        self.model = model
 
     @property
     def bot(self) -> Handle:
@@ -54,6 +57,7 @@ class DiscordHome:
     def joins(self, place: str = "Lounge", who: str = "Ann") -> None:
         """Somebody goes into voice and calls her; returns once she may be heard."""
         self.remote.person(who).joins(place=place)
+        self.remote.place(place).forgets()
         said = self.answer("!miku join", who)
         assert said.startswith("🎤 Joined"), said
         wait_until(lambda: self.bot.voice() == place and self.bot.is_connected())
@@ -106,19 +110,27 @@ def settings_for(told: dict[str, str]) -> dict[str, str]:
         "MIKU_DISCORD__API_BASE": told["api_base"],
         "MIKU_DISCORD__CA_FILE": told["ca_file"],
         "MIKU_DISCORD__JOINS_PER_MINUTE": "600",
+        "MIKU_VISION__ATTACHMENT_HOSTS": f"localhost:{urlsplit(told['api_base']).port}",
     }
 
 
 @contextmanager
-def discord_home(folder: Path, answer: str = ANSWER, **settings: str) -> Iterator[DiscordHome]:
-    """Everything running, Miku online; a stub model, and a voice whose sound is its text."""
+def discord_home(folder: Path, *model_words: str, **settings: str) -> Iterator[DiscordHome]:
+    """Everything running, Miku online; a stub model, and a voice whose sound is its text.
+
+    Args:
+        model_words: of the stub model's command line.
+        settings: of the stack, beside those that point it here.
+    """
     with ExitStack() as running:
         told = running.enter_context(discord_process(folder))
         ports = str(free_base_port()), str(free_base_port())
-        voice = running.enter_context(double("soprano", "--symbol-ms", str(SYMBOL_MS), "--port", ports[0]))
-        model = running.enter_context(double("llm", "--text", answer, "--port", ports[1]))
-        mine = {"MIKU_TTS__SOPRANO_URL": voice, "MIKU_LLM__BASE_URL": model, **settings_for(told)}
+        voice = Double("soprano", "--symbol-ms", str(SYMBOL_MS), "--port", ports[0]).start()
+        running.callback(voice.stop)
+        model = Double("llm", "--text", ANSWER, "--port", ports[1], *model_words).start()
+        running.callback(model.stop)
+        mine = {"MIKU_TTS__SOPRANO_URL": voice.url, "MIKU_LLM__BASE_URL": model.url, **settings_for(told)}
         stack = running.enter_context(Stack(folder, **(mine | settings)))
-        home = DiscordHome(stack, Remote(told["control"]), told["token"])
+        home = DiscordHome(stack, Remote(told["control"]), told["token"], voice, model)
         wait_until(home.bot.is_online)
         yield home

@@ -13,7 +13,11 @@ from tests.waiting import wait_until
 
 PLACES = ("Lounge", "Attic", "Cellar")
 SENTENCE = "She is here again."
-LONG = "She says this sentence, and then another one follows. " * 3
+LONG = "She says this sentence, and then another one follows."
+"""Under the 8 s for which sound waits for a connection."""
+END = letters(LONG)[-10:]
+FEW = 10
+"""Frames after which she is heard for certain: more than those that are under way."""
 QUIET_S = 30.0
 """Discord's own waits (5 s after a lost session) and ours lie far below."""
 
@@ -54,10 +58,10 @@ def _life(home: DiscordHome, run: Run) -> None:
     wait_until(lambda: home.bot.voice() is None, QUIET_S)
     wait_until(lambda: not home.session(), QUIET_S)
     _joined(home)
-    before = home.words()
     home.says(f"!miku say {SENTENCE}")
-    wait_until(lambda: home.words() == before + letters(SENTENCE), QUIET_S)
+    wait_until(lambda: home.words() == letters(SENTENCE), QUIET_S)
     home.leaves()
+    assert not any(set(home.remote.place(place).voices()) - {"Ann"} for place in PLACES), "a ghost"
 
 
 def _join(home: DiscordHome, run: Run) -> None:
@@ -86,18 +90,21 @@ def _kick(home: DiscordHome, run: Run) -> None:
 def _break(home: DiscordHome, run: Run, what: int | str) -> None:
     _ready(home)
     _joined(home)
-    before = home.words()
+    n_told = len(home.bot.texts())
     home.says(f"!miku say {LONG}")
-    wait_until(lambda: len(home.words()) > len(before) + 5, QUIET_S)
+    wait_until(lambda: _n_heard(home) > FEW, QUIET_S)
     _strike(home, what)
-    began_s = time.monotonic()
+    began_s, n_heard = time.monotonic(), _n_heard(home)
     if isinstance(what, int) and what in ENDINGS:
-        wait_until(lambda: any(ENDINGS[what] in text for text in home.bot.texts()), QUIET_S)
+        wait_until(lambda: any(ENDINGS[what] in text for text in home.bot.texts()[n_told:]), QUIET_S)
         wait_until(lambda: not home.session() and home.bot.voice() is None, QUIET_S)
         return
-    home.says(f"!miku say {SENTENCE}")
-    wait_until(lambda: home.words().endswith(letters(SENTENCE)), QUIET_S)
+    wait_until(lambda: _n_heard(home) > n_heard + FEW, QUIET_S)
     run.note("broken to heard again, s", time.monotonic() - began_s)
+    home.says(f"!miku say {SENTENCE}")
+    wait_until(lambda: home.words().endswith(END + letters(SENTENCE)), QUIET_S)
+    written = [text for text in home.bot.texts()[n_told:] if text.startswith(("❌", "⚠️"))]
+    assert not written, "she spoke, so nothing is to be told"
     home.leaves()
 
 
@@ -123,17 +130,22 @@ def _strike(home: DiscordHome, what: int | str) -> None:
 def _kill(home: DiscordHome, run: Run, node: str) -> None:
     _ready(home)
     _joined(home)
-    before = home.words()
     home.says(f"!miku say {LONG}")
-    wait_until(lambda: len(home.words()) > len(before) + run.dice.randint(3, 30), QUIET_S)
+    n_frames = run.dice.randint(FEW, 80)
+    wait_until(lambda: _n_heard(home) > n_frames, QUIET_S)
     pid = home.stack.kill(node)
     began_s = time.monotonic()
     if node == "bot_main":
-        wait_until(lambda: home.words() == before + letters(LONG), QUIET_S)
+        wait_until(lambda: home.words() == letters(LONG), QUIET_S)
     wait_until(lambda: home.stack.pids()[node] not in (0, pid), QUIET_S)
     wait_until(lambda: _says_until_heard(home), QUIET_S)
     run.note("killed to heard again, s", time.monotonic() - began_s)
     home.leaves()
+
+
+def _n_heard(home: DiscordHome) -> int:
+    """Frames that were heard of her in the first channel since she came."""
+    return int(home.remote.place(PLACES[0]).n_heard())
 
 
 def _says_until_heard(home: DiscordHome) -> bool:
@@ -161,3 +173,4 @@ def _joined(home: DiscordHome) -> None:
     home.says("!miku join")
     wait_until(lambda: home.bot.voice() == PLACES[0] and home.bot.is_connected(), QUIET_S)
     wait_until(lambda: home.session().get("phase") == "active", QUIET_S)
+    home.remote.place(PLACES[0]).forgets()

@@ -85,6 +85,11 @@ class Bot:
         guild = next(self._director.discord.world.guilds_of(self.user))
         return guild.members[self.user.id].nick
 
+    @property
+    def avatar(self) -> str | None:
+        """Mark of its picture, another one for each picture; None before the first."""
+        return self.user.avatar
+
     def _seats(self) -> list[Seat]:
         seats = self._director.discord.switchboard.seats
         return [seat for (_, user), seat in seats.items() if user == self.user.id]
@@ -98,6 +103,14 @@ class Bot:
         connection = self._seat.connection
         assert connection is not None
         return connection
+
+    def is_granted(self, privileged: int) -> None:
+        """Its privileged intents are switched on and off in the developer portal; valid from its next login."""
+        self.application.privileged_intents = privileged
+
+    def is_invited(self, guild: str) -> None:
+        """It comes into one more guild."""
+        self._director.discord.happenings.joined(self._director.guild(guild), self.user)
 
     def is_given(self, role: Role) -> None:
         """Gets a role."""

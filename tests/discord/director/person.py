@@ -1,5 +1,6 @@
 """A person who uses Discord: writes, reacts, uses commands and buttons, comes into voice."""
 
+import mimetypes
 from typing import TYPE_CHECKING, Any
 
 from tests.discord.director.asking import ask, option_data
@@ -41,9 +42,9 @@ class Person:
         place: "Place | str",
         text: str,
         reply_to: Message | int | str | None = None,
-        files: dict[str, str] | None = None,
+        files: dict[str, str | bytes] | None = None,
     ) -> Message:
-        """Writes into a text channel; `files` maps names to their text.
+        """Writes into a text channel; `files` maps names to their content.
 
         Raises:
             PermissionError: this person may not write there.
@@ -53,7 +54,7 @@ class Person:
             raise PermissionError(f"{self.name} may not write in {channel.name}")
         target = self._director.find_message(reply_to) if reply_to is not None else None
         attached = [
-            Attachment(new_id(), name, "text/plain", content.encode())
+            Attachment(new_id(), name, media_type(name), content.encode() if isinstance(content, str) else content)
             for name, content in (files or {}).items()
         ]
         self._director.discord.world.attachments |= {one.id: one for one in attached}
@@ -178,3 +179,8 @@ class Person:
 
     def _of(self, message: Message) -> Any:
         return self._director.discord.world.application_of(message.author)
+
+
+def media_type(name: str) -> str:
+    """What a client says a file is, by its name."""
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"

@@ -51,6 +51,14 @@ class Place:
         now_ns = self._director.discord.wall_ns()
         return self._director.discord.switchboard.room(self.channel).of(speaker.id).settle(now_ns)
 
+    def n_heard(self, bot: "Bot | str" = "Miku") -> int:
+        """Voice frames of a bot that were heard here since the last `forgets`."""
+        return self.heard(bot).frames
+
+    def forgets(self) -> None:
+        """What was heard here so far no longer counts."""
+        self._director.discord.switchboard.room(self.channel).forget()
+
     def forbid(self, who: str, permissions: list[str]) -> None:
         """Takes permissions from one person or bot, here."""
         self._overwrite(who, deny=permissions)

@@ -80,6 +80,10 @@ class Room:
         """What was heard of one speaker."""
         return self.heard.setdefault(speaker, Heard())
 
+    def forget(self) -> None:
+        """What was heard so far no longer counts."""
+        self.heard.clear()
+
     def enter(self, client: Client) -> None:
         """A bot's connection is up."""
         others = self.user_ids - {client.user_id}

@@ -235,6 +235,21 @@ async def test_waiting_prompts_follow_edits_and_deletions_and_a_running_one_is_c
     assert [text.splitlines()[-1] for text in said] == ["Anna: one", "Anna: drei"]
 
 
+async def test_a_waiting_say_that_is_edited_is_read_out_in_its_new_words(evening: Evening):
+    await evening.joins()
+    running = await evening.says("one")
+    fixed = await evening.says("!miku say Good evning.")
+    other = await evening.says("!miku say Stay.")
+    evening.chat.edits(fixed, "!miku say Good evening.")
+    evening.chat.edits(other, "!miku queue")
+    evening.chat.deletes(running)
+    await evening.settle()
+    assert evening.world.prompts[-1][1].verbatim == "Good evening."
+    evening.chat.deletes(fixed)
+    await evening.settle()
+    assert evening.world.prompts[-1][1].verbatim == "Stay.", "what became another command stays as it was"
+
+
 async def test_say_is_read_out_and_stop_silences(evening: Evening):
     await evening.joins()
     message = await evening.says("!miku say Good evening.")
