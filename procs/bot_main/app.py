@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import PurePath
 
 from bus import Bus
-from bus.messages import NodeState, TurnKind
+from bus.messages import HouseState, NodeState, TurnKind
 from bus.settings import SessionSettings
 from procs.bot_main.backends.base import Store
 from procs.bot_main.backends.base_chat import ChatBackend
@@ -129,6 +129,7 @@ class BotMain:
                 self._front.take_in(await self._side.open_house(tasks, self._gate))
             tasks.create_task(self._front.run())
             return
+        self._bus.set_state("report.house", HouseState())  # no chat, no features
         # A session in Discord needs the chat for its voice: without one it can't go on.
         for conversation in self._sessions.all:
             if conversation.intent.guild_id and conversation.intent.wanted:
@@ -147,6 +148,8 @@ class BotMain:
         guilds, courier = Guilds(bus, side.shelf), Courier(bus, chat)
         links = Links(bus, chat, sessions, side.joins_per_minute)
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
+        if self._gpu:
+            voice.shortage = self._gpu.shortage
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
         front = Front(bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix)
         sessions.audience = front

@@ -73,6 +73,10 @@ class GpuPlan:
         """What was found before the latest session, for `voice-status`."""
         return lines(self._report, self._voice_address)
 
+    def shortage(self) -> str:
+        """Figures of each card that was short of memory before the latest session, else empty."""
+        return self._report.detail if self._report.code == "gpu_short" else ""
+
     async def _freed(self, server: ModelServer) -> Freed:
         unloaded: tuple[str, ...] = ()
         try:

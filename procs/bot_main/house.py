@@ -27,6 +27,8 @@ TASKS = 8
 """Pieces of work that people have asked for, at the same time."""
 BEAT_S = 0.5
 """How late a change of the house's level is told."""
+UNSAID = (Action.SILENT, Action.PAUSED)
+"""Nothing is said about these while they stand back."""
 RESTS = "🎤 {title} rests while I'm talking in voice chat. Ask me again after I leave the voice channel."
 
 
@@ -66,7 +68,8 @@ class House:
         self._catching_up = CatchingUp(kit.bus, kit.chat, inbox, is_command, self._wanted, self._route)
         self._offered: Bounded[Callable[[], Awaitable[None]]] = Bounded(OFFERED)
         self._notices = Notices()
-        self._asked: set[asyncio.Task[None]] = set()
+        self._asked: dict[asyncio.Task[None], int] = {}
+        """Work that people have asked for → the message."""
         self._codes: dict[str, str] = {}
         self._told: HouseState | None = None
 
@@ -92,8 +95,13 @@ class House:
         self._offered.put(lambda: self._inbox.edit(message))
 
     def deleted(self, message_ids: tuple[int, ...]) -> None:
-        """Messages are gone."""
-        self._offered.put(lambda: self._inbox.delete(message_ids))
+        """Messages are gone, and with them what they asked for."""
+        self._offered.put(lambda: self._forget(message_ids))
+
+    def is_wish(self, message: Incoming) -> bool:
+        """Whether a message asks for what is explained while she speaks, rather than for an answer."""
+        row = self._wanted(message)
+        return row is not None and row.action is Action.BLOCKED
 
     def online(self) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
@@ -148,8 +156,18 @@ class House:
             self._inbox.queue.look(message.channel_id, message.id)
 
     def _wanted(self, message: Incoming) -> Row | None:
-        """The row of the first feature that wants a message."""
-        return next((row for row in self._rows.values() if self.features[row.name].wants(message)), None)
+        """The row of the first feature that wants a message.
+
+        One that would say nothing while it stands back keeps nobody from an answer: the message is queued then.
+        """
+        wanting = (row for row in self._rows.values() if self.features[row.name].wants(message))
+        first = next(wanting, None)
+        if first is None or first.action not in UNSAID or self._kit.gate.is_open(first.name):
+            return first
+        queued = next((row for row in wanting if row.action is Action.QUEUED), None)
+        if queued is not None:
+            self._tell_closed(first)
+        return queued or first
 
     async def _route(self, row: Row, message: Incoming, *, looks: bool) -> None:
         is_open = self._kit.gate.is_open(row.name)
@@ -159,16 +177,22 @@ class House:
         if looks:
             self._inbox.queue.look(message.channel_id, message.id)
         if not is_open:
-            self._ask(self._closed(row, message))
+            self._ask(self._closed(row, message), message)
         elif len(self._asked) < TASKS:
-            self._ask(self._do(row, message))
+            self._ask(self._do(row, message), message)
         else:
-            self._ask(self._reply(row, message, sentence("busy")))
+            self._ask(self._reply(row, message, sentence("busy")), message)
 
-    def _ask(self, work: Coroutine[object, object, None]) -> None:
+    def _ask(self, work: Coroutine[object, object, None], message: Incoming) -> None:
         task = self._tasks.create_task(work)
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
+        self._asked[task] = message.id
+        task.add_done_callback(self._asked.pop)
+
+    async def _forget(self, message_ids: tuple[int, ...]) -> None:
+        for task, message_id in self._asked.items():
+            if message_id in message_ids:
+                task.cancel()
+        await self._inbox.delete(message_ids)
 
     async def _do(self, row: Row, message: Incoming) -> None:
         """Let a feature do what a message asks."""
@@ -187,7 +211,7 @@ class House:
 
     async def _closed(self, row: Row, message: Incoming) -> None:
         """What becomes of a message while its feature stands back."""
-        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
+        self._tell_closed(row)
         if row.action is not Action.BLOCKED:
             return
         await self._reply(row, message, row.sentence)
@@ -195,14 +219,18 @@ class House:
             await self._inbox.mark(message)
 
     def _closed_answer(self, row: Row, call: Call) -> str:
-        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
-        if call.invoked is None and not self._notices.is_due(row.name, call.person.id, self._now_ms):
+        self._tell_closed(row)
+        text = row.sentence or RESTS.format(title=row.title)
+        if call.invoked is None and not self._notices.is_due(text, call.person.id, self._now_ms):
             return ""
-        return row.sentence or RESTS.format(title=row.title)
+        return text
+
+    def _tell_closed(self, row: Row) -> None:
+        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
 
     async def _reply(self, row: Row, message: Incoming, text: str) -> None:
-        """A line for who asked, once in a minute."""
-        if not self._notices.is_due(row.name, message.author.id, self._now_ms):
+        """A line for who asked, the same one once in a minute."""
+        if not self._notices.is_due(text, message.author.id, self._now_ms):
             return
         try:
             await self._kit.chat.send(message.channel_id, Post(text, reply_to=message.id))

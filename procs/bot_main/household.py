@@ -17,6 +17,10 @@ class House(Protocol):
         """A message that is neither a command nor a prompt."""
         ...
 
+    def is_wish(self, message: Incoming) -> bool:
+        """Whether a message asks for what is explained while she speaks, rather than for an answer."""
+        ...
+
     def edited(self, message: Incoming) -> None:
         """A message that was offered has new words."""
         ...

@@ -4,6 +4,7 @@ Every answer is a text; who asked and through which door is the front's affair.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from bus import Bus
 from bus.errors import CODES, sentence
@@ -64,6 +65,8 @@ class Voice:
         self._votes: dict[str, Votes] = {}
         self.missing_code = ""
         """Error code of what Discord does not grant."""
+        self.shortage: Callable[[], str] = str
+        """Figures of a card that was short of memory before the latest session."""
 
     # --- who -----------------------------------------------------------------------------------------
 
@@ -104,7 +107,8 @@ class Voice:
         except TimeoutError:
             code = self._give_up(guild_id)
         if code:
-            return f"❌ {sentence(code if code in CODES else 'voice_refused')}"
+            figures = f" ({self.shortage()})" if code == "gpu_short" else ""
+            return f"❌ {sentence(code if code in CODES else 'voice_refused')}{figures}"
         missing = f"\n⚠️ {sentence(self.missing_code)}" if self.missing_code in CODES else ""
         return f"🎤 Joined {room.name}! Send messages here to make me speak.{missing}"
 

@@ -74,7 +74,7 @@ async def call(director: Director, asked: dict[str, Any]) -> Any:
     found = getattr(target, _public(asked["do"], target))
     if not callable(found):
         return found
-    result = found(**{name: _sound(value) for name, value in asked.get("with", {}).items()})
+    result = found(**_unpacked(asked.get("with", {})))
     return await result if inspect.isawaitable(result) else result
 
 
@@ -84,10 +84,15 @@ def _public(name: str, target: object) -> str:
     return name
 
 
-def _sound(value: Any) -> Any:
-    if isinstance(value, dict) and set(value) == {"int16"}:
+def _unpacked(value: Any) -> Any:
+    """Sound and bytes, which JSON carries as base64, as themselves."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"int16"}:
         return np.frombuffer(base64.b64decode(value["int16"]), np.int16)
-    return value
+    if set(value) == {"bytes"}:
+        return base64.b64decode(value["bytes"])
+    return {name: _unpacked(one) for name, one in value.items()}
 
 
 def _message(message: Message) -> Any:

@@ -58,7 +58,7 @@ class Remote:
         Raises:
             AssertionError: the director could not do it; its words.
         """
-        body = json.dumps(asked, default=_sound).encode()
+        body = json.dumps(asked, default=_packed).encode()
         request = urllib.request.Request(self._url, body, {"Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
@@ -82,7 +82,9 @@ class Handle:
         return call
 
 
-def _sound(value: Any) -> Any:
+def _packed(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return {"bytes": base64.b64encode(value).decode()}
     return {"int16": base64.b64encode(np.asarray(value, np.int16).tobytes()).decode()}
 
 

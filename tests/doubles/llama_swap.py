@@ -7,7 +7,7 @@ Also a program: `python -m tests.doubles.llama_swap --port 8090 --loaded qwen,vi
 
 import argparse
 import asyncio
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -41,6 +41,10 @@ class LlamaSwapDouble:
         """Whether it takes requests and says nothing."""
         self.body: str | None = None
         """What `/running` answers instead."""
+        self.chats: list[dict[str, Any]] = []
+        """Bodies of the chat requests, in order."""
+        self.answers: dict[str, str] = {}
+        """Model → what it says."""
         self._generation = generation
         self._unload_ms = unload_ms
         self._api_key = api_key
@@ -62,10 +66,11 @@ class LlamaSwapDouble:
 
     async def start(self) -> None:
         """Listen."""
-        app = web.Application(middlewares=[self._door])
+        app = web.Application(middlewares=[self._door], client_max_size=32 << 20)
         app.router.add_get("/running", self._running)
         app.router.add_get("/unload", self._unload)
         app.router.add_get("/health", self._health)
+        app.router.add_post("/v1/chat/completions", self._chat)
         if self._generation != "old":
             app.router.add_post("/api/models/unload", self._unload)
             app.router.add_post("/api/models/unload/{model}", self._unload)
@@ -98,6 +103,15 @@ class LlamaSwapDouble:
             if state == "ready" or is_all
         ]
         return web.json_response({"running": told})
+
+    async def _chat(self, request: web.Request) -> web.Response:
+        """The model is loaded by being asked."""
+        body = await request.json()
+        self.chats.append(body)
+        self.states[body["model"]] = "ready"
+        message = {"role": "assistant", "content": self.answers.get(body["model"], "I am a stub.")}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        return web.json_response({"object": "chat.completion", "model": body["model"], "choices": [choice]})
 
     async def _unload(self, request: web.Request) -> web.Response:
         model = request.match_info.get("model", "")

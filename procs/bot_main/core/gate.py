@@ -116,15 +116,15 @@ class Closure:
 
 
 class Notices:
-    """Who was told lately."""
+    """Who was told what lately."""
 
     def __init__(self) -> None:
         self._told_ms: dict[tuple[str, int], int] = {}
 
-    def is_due(self, feature: str, user_id: int, now_ms: int) -> bool:
-        """Whether somebody may be told now; if so, they count as told."""
+    def is_due(self, text: str, user_id: int, now_ms: int) -> bool:
+        """Whether somebody may be told a sentence now; if so, they count as told."""
         self._told_ms = {key: ms for key, ms in self._told_ms.items() if now_ms - ms < NOTICE_MS}
-        if (feature, user_id) in self._told_ms:
+        if (text, user_id) in self._told_ms:
             return False
-        self._told_ms[feature, user_id] = now_ms
+        self._told_ms[text, user_id] = now_ms
         return True

@@ -54,8 +54,8 @@ class Person:
             raise PermissionError(f"{self.name} may not write in {channel.name}")
         target = self._director.find_message(reply_to) if reply_to is not None else None
         attached = [
-            Attachment(new_id(), name, media_type(name), content.encode() if isinstance(content, str) else content)
-            for name, content in (files or {}).items()
+            Attachment(new_id(), name, media_type(name), one.encode() if isinstance(one, str) else one)
+            for name, one in (files or {}).items()
         ]
         self._director.discord.world.attachments |= {one.id: one for one in attached}
         draft = Draft(text, reply_to=target, is_reply=target is not None, attachments=attached)

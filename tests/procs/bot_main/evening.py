@@ -55,6 +55,9 @@ class NotingHouse:
     def offer(self, message: Incoming) -> None:
         self.offered.append(message)
 
+    def is_wish(self, message: Incoming) -> bool:
+        return message.text.startswith("draw ")
+
     def edited(self, message: Incoming) -> None:
         self.reworded.append(message)
 

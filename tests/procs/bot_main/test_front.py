@@ -193,6 +193,13 @@ async def test_other_channels_and_other_times_are_the_houses(evening: Evening):
     assert evening.house.offered == [before, elsewhere, directly]
 
 
+async def test_what_she_can_only_do_afterwards_is_no_prompt(evening: Evening):
+    await evening.joins()
+    await evening.says("draw a cat")
+    assert [(one.text, one.is_addressed) for one in evening.house.offered] == [("draw a cat", True)]
+    assert evening.world.prompts == []
+
+
 async def test_a_repeated_message_is_one_prompt(evening: Evening):
     await evening.joins()
     message = await evening.says("hello")

@@ -205,6 +205,47 @@ async def test_work_that_a_session_cuts_off_is_explained_to_who_asked(tmp_path, 
         await until(lambda: home.node.applied() == {"s": 1})
 
 
+async def test_what_is_silent_swallows_no_message_to_her(tmp_path, probes):
+    async with living(tmp_path, (*probes(Action.SILENT), *TEXT)) as home:
+        probe = home.house.features["probe_silent"]
+        await home.sink(Phase.ACTIVE)
+        to_her = await home.says("probe_silent and you, Miku?", is_addressed=True)
+        await home.says("probe_silent among ourselves")
+        await until(lambda: len(home.log("feature stands back")) == 2)
+        await until(lambda: home.chat.reactions[to_her.id] == [MARK])
+        await home.sink(Phase.IDLE)
+        await until(lambda: home.answered() == [to_her.id])
+        assert probe.started == 0
+        await home.says("probe_silent and you, Miku?", is_addressed=True)
+        await until(lambda: probe.started == 1)
+
+
+async def test_whoever_deletes_a_request_takes_it_back(tmp_path, probes):
+    async with living(tmp_path, (*probes(Action.BLOCKED), *TEXT)) as home:
+        home.house.features["probe_blocked"].hangs = True
+        gone, kept = [await home.says(f"probe_blocked {n}") for n in range(2)]
+        await until(lambda: home.house.features["probe_blocked"].started == 2)
+        home.chat.deletes(gone)
+        home.house.deleted((gone.id,))
+        await until(lambda: list(home.house._asked.values()) == [kept.id])
+
+
+async def test_another_sentence_within_the_minute_is_told(tmp_path, probes):
+    async with living(tmp_path, (*probes(Action.BLOCKED), *TEXT)) as home:
+
+        async def down(message):
+            raise BackendError("drawing_unavailable", "by hand")
+
+        home.house.features["probe_blocked"].take = down
+        await home.sink(Phase.ACTIVE)
+        await home.says("probe_blocked please")
+        await until(lambda: home.chat.texts() == ["🎤 Not now!"])
+        await home.sink(Phase.IDLE)
+        for _ in range(2):
+            await home.says("probe_blocked please")
+        await until(lambda: home.chat.texts() == ["🎤 Not now!", sentence("drawing_unavailable")])
+
+
 async def test_messages_of_a_session_are_marked_kept_and_answered_in_order_after_it(tmp_path, probes):
     async with living(tmp_path, TEXT) as home:
         await home.sink(Phase.ACTIVE)
