@@ -46,6 +46,11 @@ class Script:
     silent_s: float = 0.0
     """Pause before the head, as of a server that swaps models."""
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it answers by events; everything else is sent as it stands."""
+        return self.headers.get("Content-Type") == "text/event-stream"
+
 
 def event(data: object) -> bytes:
     """A server-sent event with JSON in it."""
@@ -176,9 +181,10 @@ class LlmDouble:
         assert request.transport is not None
         self.peers.append(request.transport.get_extra_info("peername"))
         self.n_busy += 1
-        perform = self._perform if self.requests[-1].get("stream") else self._perform_whole
+        script = self._scripts.popleft() if self._scripts else self._usual
+        wants_whole = not self.requests[-1].get("stream") and script.is_stream
         try:
-            return await perform(request, self._scripts.popleft() if self._scripts else self._usual)
+            return await (self._perform_whole if wants_whole else self._perform)(request, script)
         except (asyncio.CancelledError, ConnectionResetError):
             self.disconnects += 1
             raise
@@ -247,13 +253,10 @@ class _Gathered:
 
     def __init__(self) -> None:
         self._text = ""
-        self._plain: Any = None
 
     def add(self, step: bytes) -> None:
-        """An event of the stream, or the body of a refusal."""
-        if not step.startswith(b"data: "):
-            self._plain = json.loads(step)
-        elif step != DONE:
+        """An event of the stream."""
+        if step != DONE:
             for choice in json.loads(step.removeprefix(b"data: "))["choices"]:
                 self._text += choice["delta"].get("content") or ""
 
@@ -262,7 +265,7 @@ class _Gathered:
         """What is sent."""
         message = {"role": "assistant", "content": self._text}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
-        return self._plain or {"object": "chat.completion", "model": MODEL, "choices": [choice]}
+        return {"object": "chat.completion", "model": MODEL, "choices": [choice]}
 
 
 def endless(piece: str, token_ms: float) -> Iterator[Step]:
