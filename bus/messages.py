@@ -242,6 +242,24 @@ class Health:
     """What the node is made of, for people: backend, model, voice."""
 
 
+@dataclass(frozen=True)
+class SettingValue:
+    """One setting of a process."""
+
+    name: str
+    """`section.key`."""
+    value: str
+    """As text, at most 200 characters; secrets as `***`."""
+
+
+@dataclass(frozen=True)
+class SettingsState:
+    """The settings a process runs with, for people: by every process, once it has started."""
+
+    settings: tuple[SettingValue, ...] = ()
+    """All that the process reads."""
+
+
 class TurnKind(StrEnum):
     """Milestones of a turn, in the order in which they normally happen."""
 

@@ -270,7 +270,7 @@ class Node(Receiver):
 
 def _granted(name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> frozenset[str]:
     """Topics a node may write; what every node writes is granted without being named."""
-    own = {f"report.health.{name}", f"report.turn.{name}"} if name in NODES else set()
+    own = {f"report.{kind}.{name}" for kind in ("health", "turn", "settings")} if name in NODES else set()
     for wanted in writes:
         if name not in topic(wanted).writers:
             raise NotTheWriter(f"{name} may not write {wanted}")

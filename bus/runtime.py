@@ -22,8 +22,9 @@ from bus.clock import SystemClock
 from bus.errors import OurError
 from bus.keys import KeyRing
 from bus.log import JsonLog
+from bus.messages import SettingsState, SettingValue
 from bus.node import Node
-from bus.settings import BaseSettings, BusSettings, load
+from bus.settings import BaseSettings, BusSettings, load, shown
 from bus.sockets import Transport
 
 C = TypeVar("C")
@@ -83,9 +84,14 @@ async def _main(app_type: type[App], settings: Any, make: Callable[[Node, Any], 
         node = Node(app_type.name, app_type.reads, app_type.writes, transport, clock, log)
         try:
             await node.open()
+            node.set_state(f"report.settings.{node.name}", SettingsState(_told(settings)))
             return await _serve(node, make(node, settings), stopping)
         finally:
             node.close()
+
+
+def _told(settings: object) -> tuple[SettingValue, ...]:
+    return tuple(SettingValue(name, value) for name, value in shown(settings).items())
 
 
 async def _serve(node: Node, app: App, stopping: asyncio.Event) -> int:

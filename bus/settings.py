@@ -213,6 +213,30 @@ def masked(section: object) -> dict[str, object]:
     }
 
 
+SHOWN_CHARACTERS = 200
+"""Of one value; what is longer is cut where people look at it."""
+
+
+def shown(config: object) -> dict[str, str]:
+    """All values of a node's settings as text for people: `section.key` → value.
+
+    Secrets are masked, and so is what stands before the host of an address.
+    """
+    sections = [getattr(config, f.name) for f in dataclasses.fields(config)]  # type: ignore[arg-type]
+    return {
+        _dotted(section.SECTION, key): re.sub(r"//[^/@\s]*@", "//***@", _text(value))[:SHOWN_CHARACTERS]
+        for section in sections
+        for key, value in masked(section).items()
+    }
+
+
+def _text(value: object) -> str:
+    """As it is written in a sentence."""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _given(name: str, table: dict[str, Any]) -> dict[str, Any]:
     if not name:
         return {key: value for key, value in table.items() if not isinstance(value, dict)}

@@ -20,6 +20,7 @@ from bus.messages import (
     Request,
     RequestAnswer,
     SessionState,
+    SettingsState,
     SpokenState,
     Token,
     TurnEvent,
@@ -130,6 +131,16 @@ def _topics() -> list[Topic]:
         rows += [
             Topic(f"report.health.{node}", state, (node,), everyone, Health, "How the node is."),
             Topic(f"report.turn.{node}", event, (node,), everyone, TurnEvent, "Milestones of turns."),
+            Topic(
+                f"report.settings.{node}",
+                state,
+                (node,),
+                fronts,
+                SettingsState,
+                "What the node was started with.",
+                period_ms=10_000,
+                lease_ms=30_000,
+            ),
         ]
     return rows
 

@@ -1,11 +1,8 @@
 """The gateway as a process."""
 
-import dataclasses
-
 from bus import Bus, run
 from bus.errors import BadSettings
 from bus.node import Node
-from bus.settings import masked
 from bus.topics import NODES, SINKS
 from procs.sink.backends.pacer import Pacer
 from procs.sink.core.session import Rules
@@ -44,13 +41,14 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
     names = Names(web.host, port, web.hosts, web.origins)
     guard = Guard(names, secret, web.api_key, web.jwt_secret, port, desk.mono_ms, desk.wall_ms)
     history = History(config.base.state_path / "calls.db")
-    browsers = Browsers(desk, Pacer(bus.clock.mono_ns), history)
-    sections = {name: masked(section) for name, section in _sections(config).items()}
+    browsers = Browsers(
+        desk, Pacer(bus.clock.mono_ns), history, web.resume_s * 1000, offers_webrtc=web.webrtc
+    )
     app = make_app(
         guard,
         Sockets(browsers, guard, web.max_connections).add_routes,
-        Calls(browsers, webrtc=web.webrtc).add_routes,
-        WatchRoutes(Observer(desk, NODES, SINKS, sections)),
+        Calls(browsers).add_routes,
+        WatchRoutes(Observer(desk, NODES, SINKS)),
         Pages().add_routes,
     )
     site = Site(app, web.host, port)
@@ -74,10 +72,6 @@ def _check_secrets(web: WebSettings) -> None:
 def make(node: Node, config: Config) -> WebNode:
     """The gateway with its listening side."""
     return build(node, config, node.keys.token(WebNode.name))[0]
-
-
-def _sections(config: Config) -> dict[str, object]:
-    return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
 
 if __name__ == "__main__":

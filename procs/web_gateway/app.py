@@ -27,6 +27,8 @@ class WebNode(SinkNode):
         "report.turn.",
         "report.playout.",
         f"report.playout.{name}",
+        "report.settings.",
+        f"report.settings.{name}",
         f"report.health.{name}",
         f"report.turn.{name}",
     )

@@ -33,6 +33,9 @@ class WebSettings:
     webrtc: bool = setting(
         False, "Whether browsers may get the sound by WebRTC: it opens a UDP port for each of them."
     )
+    resume_s: int = setting(
+        60, "A session waits so long for a browser whose connection broke.", minimum=1, maximum=600
+    )
     max_connections: int = setting(64, "WebSockets at once; more are refused.", minimum=1, maximum=10_000)
 
     def page_port(self, base_port: int) -> int:

@@ -4,7 +4,7 @@ from typing import ClassVar
 import pytest
 
 from bus.errors import BadSettings
-from bus.settings import BaseSettings, BusSettings, load, masked, read_file, setting, unknown_keys
+from bus.settings import BaseSettings, BusSettings, load, masked, read_file, setting, shown, unknown_keys
 
 pytestmark = pytest.mark.unit
 
@@ -119,6 +119,17 @@ def test_secrets_are_never_shown(tmp_path):
     assert "canary" not in repr(tea)
     assert masked(tea)["key"] == "***"
     assert masked(Tea())["key"] == ""
+
+
+def test_people_see_every_value_as_text_and_no_credential_in_it(tmp_path):
+    text = "[tea]\nkind = 'black'\nextras = ['milk', 'http://ann:canary@shop.example/tea']"
+    seen = shown(config(tmp_path, text, MIKU_TEA__KEY="canary"))
+    assert seen["tea.kind"] == "black"
+    assert seen["tea.hot"] == "true"
+    assert seen["tea.extras"] == "milk, http://***@shop.example/tea"
+    assert seen["tea.key"] == "***"
+    assert "state_dir" in seen
+    assert "canary" not in str(seen)
 
 
 def test_all_unknown_keys_of_file_and_environment_are_found(tmp_path):

@@ -33,7 +33,7 @@ def test_every_queue_has_a_bound_and_every_lease_outlives_a_lost_renewal():
 
 
 def test_no_message_without_a_topic_and_every_row_is_explained():
-    nested = {"Mark", "ChatMessage", "FeatureState"}
+    nested = {"Mark", "ChatMessage", "FeatureState", "SettingValue"}
     messages = {
         name
         for name, value in vars(bus.messages).items()

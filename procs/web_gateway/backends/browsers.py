@@ -19,9 +19,6 @@ from procs.web_gateway.backends.history import CallRow, History
 from procs.web_gateway.backends.site import Site
 from procs.web_gateway.core.ws_v1 import NORMAL, Start
 
-RESUME_MS = 60_000
-"""So long a session outlives its connection."""
-
 TICKET_MS = 30_000
 """So long the address for coming back can be used."""
 
@@ -45,12 +42,18 @@ class Browsers:
         desk: the bus.
         pacer: reads the sound, each 20 ms.
         history: the calls' file.
+        resume_ms: so long a session outlives its connection.
+        offers_webrtc: whether clients may get the sound that way.
     """
 
     name = "browsers"
 
-    def __init__(self, desk: Desk, pacer: Pacer, history: History) -> None:
+    def __init__(
+        self, desk: Desk, pacer: Pacer, history: History, resume_ms: int, *, offers_webrtc: bool
+    ) -> None:
         self.desk = desk
+        self.resume_ms = resume_ms
+        self.offers_webrtc = offers_webrtc
         self.history = history
         self._pacer = pacer
         self.site: Site | None = None
@@ -293,7 +296,7 @@ class Browsers:
             now_ms = self.desk.mono_ms()
             for call in self.calls:
                 call.look()
-                if call.connection is None and now_ms - call.detached_ms >= RESUME_MS:
+                if call.connection is None and now_ms - call.detached_ms >= self.resume_ms:
                     self.hang_up(call, "inactive")
 
             if self.history.trouble != self._told_trouble:

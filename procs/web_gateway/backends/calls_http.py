@@ -4,7 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
-from procs.web_gateway.backends.browsers import RESUME_MS, TICKET_MS, Browsers
+from procs.web_gateway.backends.browsers import TICKET_MS, Browsers
 from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.http import BODY_BYTES, answer, principal
 from procs.web_gateway.core.shape import Field, fault, one_of, text
@@ -21,15 +21,14 @@ MAX_CALLS = 500
 class Calls:
     """The routes."""
 
-    def __init__(self, browsers: Browsers, *, webrtc: bool) -> None:
+    def __init__(self, browsers: Browsers) -> None:
         self._browsers = browsers
-        self._webrtc = webrtc
 
     def add_routes(self, app: web.Application) -> None:
         """For `make_app`."""
         app.router.add_post("/sessions/{id}/reconnect", self._reconnect)
         app.router.add_delete("/sessions/{id}", self._hang_up)
-        if self._webrtc:
+        if self._browsers.offers_webrtc:
             app.router.add_post("/sessions/{id}/webrtc", self._offer)
         app.router.add_get("/api/calls", self._list)
         app.router.add_get("/api/calls/{id}", self._read)
@@ -45,7 +44,7 @@ class Calls:
                 "sessionId": call.id,
                 "websocket_url": url,
                 "expires_ms": TICKET_MS,
-                "resume_ms": RESUME_MS,
+                "resume_ms": self._browsers.resume_ms,
             }
         )
 

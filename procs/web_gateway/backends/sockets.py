@@ -15,7 +15,7 @@ from aiohttp import WSMsgType, web
 
 from bus.errors import BackendError
 from bus.messages import RequestKind
-from procs.web_gateway.backends.browsers import RESUME_MS, Browsers
+from procs.web_gateway.backends.browsers import Browsers
 from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.connection import Connection
 from procs.web_gateway.backends.guard import PRINCIPAL, Guard, open_to_all
@@ -316,9 +316,37 @@ class Visit:
         self.protocol.started()
         data = {"sessionId": self.call.id, "session": self.call.session, "audio": step.audio}
         self.call.say(Event("session.started", data))
-        self.call.say(Event("config.resolved", _resolved(step)))
+        self.call.say(Event("config.resolved", self._resolved(step)))
         if step.greeting:
             self._send(RequestKind.SPEAK, step.greeting, "")
+
+    def _resolved(self, step: Start) -> dict[str, Any]:
+        """What `config.resolved` says."""
+        n_bytes = step.rate_hz // 50 * 2
+        return {
+            "input": {
+                "encoding": "pcm_s16le",
+                "sample_rate_hz": 16_000,
+                "channels": 1,
+                "frame_bytes": FRAME_BYTES,
+                "recognition": False,
+            },
+            "output": {
+                "mode": "text" if step.is_text else "audio",
+                "encoding": "pcm_s16le",
+                "sample_rate_hz": step.rate_hz,
+                "channels": 1,
+                "frame_bytes": n_bytes,
+                "frame_ms": 20,
+            },
+            "heartbeat_ms": HEARTBEAT_MS,
+            "inactivity_ms": INACTIVE_MS,
+            "ping_ms": PING_MS,
+            "dead_ms": DEAD_MS,
+            "resume_ms": self.browsers.resume_ms,
+            "max_text_chars": TEXT_CHARS,
+            "webrtc": self.browsers.offers_webrtc,
+        }
 
     def refused(self, code: str) -> None:
         """The session was refused; it may be tried again."""
@@ -381,34 +409,6 @@ class ChatVisit(Visit):
     def refused(self, code: str) -> None:
         """There is nothing to try again."""
         self.browsers.close(self.call, code)
-
-
-def _resolved(step: Start) -> dict[str, Any]:
-    """What `config.resolved` says."""
-    n_bytes = step.rate_hz // 50 * 2
-    return {
-        "input": {
-            "encoding": "pcm_s16le",
-            "sample_rate_hz": 16_000,
-            "channels": 1,
-            "frame_bytes": FRAME_BYTES,
-            "recognition": False,
-        },
-        "output": {
-            "mode": "text" if step.is_text else "audio",
-            "encoding": "pcm_s16le",
-            "sample_rate_hz": step.rate_hz,
-            "channels": 1,
-            "frame_bytes": n_bytes,
-            "frame_ms": 20,
-        },
-        "heartbeat_ms": HEARTBEAT_MS,
-        "inactivity_ms": INACTIVE_MS,
-        "ping_ms": PING_MS,
-        "dead_ms": DEAD_MS,
-        "resume_ms": RESUME_MS,
-        "max_text_chars": TEXT_CHARS,
-    }
 
 
 def _limit_buffer(request: web.Request) -> Callable[[], None]:

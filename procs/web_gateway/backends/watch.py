@@ -1,7 +1,6 @@
 """Looks at the bus for the operator: keeps the figures and answers how everything is now."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from bus.messages import Health, PlayoutState, RequestAnswer, SessionState, TurnEvent
@@ -10,8 +9,8 @@ from procs.web_gateway.core import watch
 from procs.web_gateway.core.metrics import Figures
 from procs.web_gateway.core.tally import Tally
 
-LOOK_S = 0.5
-"""How often levels are looked at while nobody asks."""
+GLANCE_S = 1.0
+"""How often what is counted is looked at while nobody asks: levels live for longer."""
 
 RATE_SPAN_MS = 2_000
 """Rates are means over at least this long."""
@@ -27,6 +26,8 @@ READS = (
     "control.turn",
     "report.house",
     "report.request",
+    "report.settings.",
+    "report.settings.web_gateway",
 )
 """What the view is made of; the node's own topics by name, since else it does not hear itself."""
 
@@ -36,21 +37,13 @@ class Observer:
 
     Args:
         nodes, sinks: names of all processes, and of those that play.
-        settings: section → key → value, secrets masked.
     """
 
-    def __init__(
-        self,
-        desk: Desk,
-        nodes: tuple[str, ...],
-        sinks: tuple[str, ...],
-        settings: Mapping[str, Mapping[str, object]],
-    ) -> None:
+    def __init__(self, desk: Desk, nodes: tuple[str, ...], sinks: tuple[str, ...]) -> None:
         self.figures = Figures()
         self._desk = desk
         self._nodes = nodes
         self._sinks = sinks
-        self._settings = {name: dict(section) for name, section in settings.items()}
         self._tally = Tally(self.figures)
         self._since = watch.Since()
         self._sessions: dict[tuple[str, str], SessionState] = {}
@@ -65,23 +58,30 @@ class Observer:
             tasks.create_task(self._take_milestones())
             tasks.create_task(self._take_answers())
             while True:
-                self.look()
-                await asyncio.sleep(LOOK_S)
+                self._glance()
+                await asyncio.sleep(GLANCE_S)
 
-    def look(self) -> None:
-        """Take in the levels as they are now."""
+    def _glance(self) -> None:
+        """Take in what would be lost until somebody asks: edges, and the time that passes."""
         desk = self._desk
         now_ms = desk.mono_ms()
         self._edges("control.session.", self._sessions, self._tally.session)
         self._edges("report.playout.", self._playouts, self._tally.playout)
+        self._tally.restarts({src: said.pid for src, said in self._health().items()})
+        n_active = sum(turn.active > 0 for _, _, turn in desk.levels("control.turn"))
+        self._tally.house(desk.level("report.house"), n_active, desk.wall_ms(), now_ms / 1000)
+        self._note_rates(now_ms)
+
+    def look(self) -> None:
+        """Take in everything as it is now."""
+        desk = self._desk
+        self._glance()
+        now_ms = desk.mono_ms()
         health = self._health()
         ages_s = {node: self._age_s(node, said, now_ms) for node, said in health.items()}
         self._tally.processes(self._nodes, health, ages_s)
         self._tally.sinks(self._sinks, health)
-        n_active = sum(turn.active > 0 for _, _, turn in desk.levels("control.turn"))
-        self._tally.house(desk.level("report.house"), n_active, desk.wall_ms(), now_ms / 1000)
         self._tally.bus(desk.traffic())
-        self._note_rates(now_ms)
 
     def view(self) -> watch.View:
         """Everything the page shows of the house, in sections."""
@@ -98,7 +98,7 @@ class Observer:
             "house": watch.house(self._desk.level("report.house"), in_session=bool(live)),
             "turns": self._tally.turns.shown(watch.TURNS_SHOWN),
             "rates": self._rates,
-            "settings": self._settings,
+            "settings": watch.settings({src: s for src, _, s in self._desk.levels("report.settings.")}),
         }
 
     def processes(self) -> list[watch.View]:

@@ -143,12 +143,18 @@ class Tally:
             for state in NodeState:
                 is_state = said is not None and said.state is state
                 self.figures.put("miku_process_state", is_state, node, state.value)
-            self.figures.add("miku_process_restarts_total", self._is_restart(node, said), node)
+            self.figures.add("miku_process_restarts_total", 0, node)
             if said is None:
                 continue
             self.figures.put("miku_process_health_age_seconds", age_s.get(node, 0.0), node)
             for metric, figure in HEALTH_FIGURES.items():
                 self.figures.put(metric, figure(said), node)
+
+    def restarts(self, pids: Mapping[str, int]) -> None:
+        """Node → process id of all that are heard; one that differs from the last is a restart."""
+        for node, pid in pids.items():
+            self.figures.add("miku_process_restarts_total", self._pids.get(node, pid) != pid, node)
+        self._pids.update(pids)
 
     def sinks(self, sinks: Iterable[str], health: Mapping[str, Health]) -> None:
         """What every sink holds and how it plays."""
@@ -191,13 +197,6 @@ class Tally:
         for reason in REFUSALS:
             n_refused = _number(facts.get(f"frames_{reason}", ""))
             self.figures.put("miku_frames_refused_total", n_refused, sink, reason)
-
-    def _is_restart(self, node: str, said: Health | None) -> bool:
-        if said is None:
-            return False
-        before = self._pids.get(node, said.pid)
-        self._pids[node] = said.pid
-        return before != said.pid
 
     def _code(self, code: str) -> str:
         if code not in self._codes and len(self._codes) >= CODES_KNOWN:

@@ -16,6 +16,7 @@ from bus.messages import (
     Phase,
     PlayoutState,
     SessionState,
+    SettingsState,
     TurnState,
 )
 
@@ -128,6 +129,22 @@ def feature(state: FeatureState, *, in_session: bool) -> View:
         "until": until,
         **explained(state.code),
     }
+
+
+def settings(known: Mapping[str, SettingsState]) -> list[View]:
+    """Every setting once, by name; processes that were started with different values are named."""
+    nodes: dict[str, dict[str, list[str]]] = {}
+    for node in sorted(known):
+        for setting in known[node].settings:
+            nodes.setdefault(setting.name, {}).setdefault(setting.value, []).append(node)
+    return [
+        {"name": name, "values": [_by(v, who) if len(values) > 1 else v for v, who in values.items()]}
+        for name, values in sorted(nodes.items(), key=lambda row: ("." in row[0], row[0]))
+    ]
+
+
+def _by(value: str, nodes: list[str]) -> str:
+    return f"{value} ({', '.join(nodes)})"
 
 
 def rates(

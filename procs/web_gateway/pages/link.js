@@ -21,6 +21,9 @@ export class Link extends EventTarget {
   #wantsEnd = false;
   #timers = new Set();
 
+  /** What the gateway calls the session; empty without one. */
+  get session() { return this.#session; }
+
   /** Ask for a session. */
   join(user) {
     this.#reset();

@@ -1,5 +1,6 @@
 // The page: connects the link, the sound, the captions and the keys.
 import { Conversation } from "./conversation.js";
+import { Direct } from "./direct.js";
 import { byId, say } from "./dom.js";
 import { Link } from "./link.js";
 import { watch } from "./panel.js";
@@ -17,7 +18,8 @@ const ENDS = {
 
 const link = new Link();
 const conversation = new Conversation();
-const player = new Player(onReport);
+const direct = new Direct(onReport, () => directFailed("The connection by WebRTC broke."));
+const player = new Player((report) => { if (!direct.isCarrying) onReport(report); });
 const microphone = new Microphone((samples) => link.sendSound(samples), (peak) => { byId("your-level").value = peak; });
 
 const turns = { open: new Set(), sounding: 0, cut: 0 };
@@ -50,7 +52,7 @@ function showControls() {
   const out = link.state === "idle";
   byId("join").hidden = !out;
   byId("leave").hidden = out;
-  for (const id of ["text", "send", "stop", "hold", "open-mic"]) byId(id).disabled = !active;
+  for (const id of ["text", "send", "stop", "hold", "open-mic", "direct"]) byId(id).disabled = !active;
 }
 
 function onState({ detail }) {
@@ -80,6 +82,7 @@ const countdown = {
 
 function ended(reason) {
   closeMicrophone();
+  closeDirect();
   player.flush();
   turns.open.clear();
   playing = false;
@@ -97,6 +100,7 @@ const openSound = () => player.open(showSound).catch(() => notice("This browser 
 // --- what the gateway says ---------------------------------------------------------------------------------------------
 
 const EVENTS = {
+  "config.resolved": ({ webrtc }) => { byId("direct-row").hidden = !webrtc; },
   "input.accepted": ({ turn_id: turn }) => turns.open.add(turn),
   "assistant.response.delta"({ turn_id: turn, text, first_char: first }) {
     conversation.of(turn).add(first, text);
@@ -109,11 +113,15 @@ const EVENTS = {
   "output.audio.start"({ turn_id: turn, position_ms: positionMs }) {
     turns.sounding = turn;
     player.begin(turn, positionMs);
+    if (direct.isCarrying && turn > turns.cut) direct.begin(turn, positionMs);
   },
-  "output.audio.end": () => player.end(),
+  "output.audio.end"({ position_ms: positionMs }) {
+    player.end();
+    if (direct.isCarrying && turns.sounding > turns.cut) direct.end(positionMs);
+  },
   "response.interrupted"({ turn_id: turn, heard_chars: heard }) {
     turns.cut = Math.max(turns.cut, turn);
-    player.flush();
+    silence();
     conversation.of(turn).cut(heard);
     conversation.show(turn);
   },
@@ -205,9 +213,35 @@ function ask(event) {
 function stop() {
   if (link.state !== "active") return;
   turns.cut = Math.max(turns.cut, turns.sounding);
-  player.flush();
+  silence();
   if (playing) tellPlayed(false);
   link.send({ type: "response.cancel", graceful: false });
+}
+
+function silence() {
+  player.flush();
+  direct.flush();
+}
+
+/** The sound takes the other way, or comes back. */
+async function switchDirect() {
+  if (!byId("direct").checked) return closeDirect();
+  try {
+    await direct.open(link.session);
+  } catch (error) {
+    directFailed(`WebRTC can't be used here: ${error.message}`);
+  }
+  return undefined;
+}
+
+function closeDirect() {
+  direct.close();
+  byId("direct").checked = false;
+}
+
+function directFailed(why) {
+  closeDirect();
+  notice(`${why} Her voice comes by the usual way.`);
 }
 
 async function openMicrophone(button) {
@@ -257,6 +291,7 @@ byId("leave").onclick = () => link.leave();
 byId("ask").onsubmit = ask;
 byId("stop").onclick = stop;
 byId("open-mic").onclick = toggleMicrophone;
+byId("direct").onchange = switchDirect;
 byId("hold").onpointerdown = () => hold(true);
 for (const name of ["onpointerup", "onpointerleave", "onpointercancel"]) {
   byId("hold")[name] = () => { if (byId("hold").getAttribute("aria-pressed") === "true") hold(false); };

@@ -6,6 +6,9 @@ const WARN = new Set(["loading", "starting", "stopping", "degraded", "cut"]);
 
 const tone = (state) => (GOOD.has(state) ? "is-good" : WARN.has(state) ? "is-warn" : "is-bad");
 
+const AWAY = "The bot is not heard at the moment.";
+const NO_DISCORD = "The text bot is off, because no Discord is set up (discord.token): nothing stands back, nothing waits.";
+
 const remedy = ({ cause, remedy: what }) => [cause, what].filter(Boolean).join(" ");
 
 function processRow(row) {
@@ -21,7 +24,7 @@ function processRow(row) {
 function featureRow(row) {
   const what = row.is_open ? "open" : row.action;
   return make("li", { "data-feature": row.name, "data-open": row.is_open },
-    make("b", { text: row.name }), " ",
+    make("b", { text: row.name.replaceAll("_", " ") }), " ",
     make("span", { class: row.is_open ? "is-good" : "is-warn", text: what }),
     make("small", { text: [row.why || remedy(row), row.until].filter(Boolean).join(", ") }));
 }
@@ -57,7 +60,11 @@ function turnRow(turn, number) {
 }
 
 const SECTIONS = {
-  processes: (rows) => byId("processes").replaceChildren(...rows.map(processRow)),
+  processes(rows) {
+    byId("processes").replaceChildren(...rows.map(processRow));
+    const ill = rows.filter(({ state }) => state !== "ready").map(({ name, state }) => `${name}: ${state}`);
+    say(byId("attention"), ill.join(", "));
+  },
   sessions: (rows) => byId("sessions").replaceChildren(
     ...(rows.length ? rows.map(sessionRow) : [make("li", { class: "quiet", text: "None." })])),
   turns(turns) {
@@ -67,17 +74,16 @@ const SECTIONS = {
     const persona = house.persona === "evil" ? "Evil Miku" : house.persona ? "Miku" : "";
     say(byId("mood"), [persona, house.mood && `mood: ${house.mood}`].filter(Boolean).join(" · "));
     const oldest = house.oldest_queued_ms ? `, the oldest for ${ago(house.oldest_queued_ms)}` : "";
-    const queue = `${house.queued} text messages wait for the end of the session${oldest}.`;
-    say(byId("queue"), house.known ? queue : "Nothing is reported: these features come with Discord, or the bot is away.");
+    const queue = house.queued === 1 ? "1 text message waits" : `${house.queued} text messages wait`;
+    const waiting = `${queue} for the end of the session${oldest}.`;
+    say(byId("queue"), !house.known ? AWAY : house.features.length ? waiting : NO_DISCORD);
     byId("features").replaceChildren(...house.features.map(featureRow));
   },
   rates: (rows) => byId("rates").replaceChildren(...rows.map((row) => make("tr", {},
     make("td", { text: row.topic }), make("td", { text: row.hz.toFixed(1) }),
     make("td", { text: String(row.bytes_per_s) })))),
-  settings: (sections) => byId("settings").replaceChildren(...Object.entries(sections).flatMap(
-    ([section, keys]) => Object.entries(keys).map(([key, value]) => make("tr", {},
-      make("td", { text: section === "base" ? key : `${section}.${key}` }),
-      make("td", { text: Array.isArray(value) ? value.join(", ") : String(value) }))))),
+  settings: (rows) => byId("settings").replaceChildren(...rows.map(({ name, values }) => make("tr", {},
+    make("td", { text: name }), make("td", { text: values.join("; ") })))),
 };
 
 /** Follow the operator's view for as long as the page lives; EventSource comes back by itself. */

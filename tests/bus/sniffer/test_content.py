@@ -24,6 +24,7 @@ CONTENT = {
     "VoiceLink.voice_session_id",
     "VoiceLink.endpoint",
     "VoiceLink.token",
+    "SettingValue.value",
     "ReplyState.text",
     "Request.text",
     "Request.user",

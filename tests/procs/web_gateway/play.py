@@ -14,6 +14,8 @@ from bus.messages import (
     PlayoutState,
     RequestAnswer,
     SessionState,
+    SettingsState,
+    SettingValue,
     TurnEvent,
     TurnKind,
     TurnState,
@@ -47,8 +49,7 @@ class Play:
 
     def __init__(self) -> None:
         self.bus = MemoryNode("web_gateway", WebNode.reads)
-        settings = {"web": {"api_key": "***", "max_connections": 64}}
-        self.observer = Observer(BusDesk(self.bus), NODES, SINKS, settings)
+        self.observer = Observer(BusDesk(self.bus), NODES, SINKS)
 
     async def health(
         self, node: str, state: NodeState = NodeState.READY, code: str = "", pid: int = 7
@@ -76,6 +77,12 @@ class Play:
         feature = FeatureState("image_generation", is_open, "blocked", code)
         oldest_ms = self.bus.clock.wall_ns() // 1_000_000 - 3_000 if queued else 0
         await self.bus.deliver("report.house", HouseState("happy", "miku", queued, oldest_ms, (feature,)))
+
+    async def settings(self, node: str, **values: str) -> None:
+        said = SettingsState(
+            tuple(SettingValue(name.replace("__", "."), value) for name, value in values.items())
+        )
+        await self.bus.deliver(f"report.settings.{node}", said)
 
     async def milestone(self, node: str, kind: TurnKind, turn: int = 1_001, code: str = "") -> None:
         await self.bus.deliver(f"report.turn.{node}", TurnEvent(kind, code=code), SESSION, turn)

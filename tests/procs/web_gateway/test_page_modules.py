@@ -205,6 +205,7 @@ async def test_the_operator_reads_what_is_wrong_why_and_until_when(page):
     await play.health("llm_streamer", NodeState.DEGRADED, "llm_unreachable")
     await play.session(Phase.ACTIVE)
     await play.house(is_open=False, queued=2)
+    await play.settings("web_gateway", web__api_key="***")
     play.observer.look()
     play.bus.fake_clock.advance_ms(2_000)
     await page.run(SHOW.replace("VIEW", json.dumps(play.observer.view())))

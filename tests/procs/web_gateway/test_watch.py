@@ -175,7 +175,16 @@ async def test_no_text_of_a_conversation_and_no_secret_is_in_the_view(play):
     await play.a_turn()
     shown = json.dumps(play.observer.view())
     assert "Canary" not in shown
-    assert play.observer.view()["settings"]["web"]["api_key"] == "***"
+
+
+async def test_the_settings_of_all_processes_are_shown_once_and_where_they_differ_it_says_so(play):
+    await play.settings("bot_main", log_level="info", llm__base_url="a")
+    await play.settings("llm_streamer", llm__base_url="b", llm__api_key="***")
+    assert play.observer.view()["settings"] == [
+        {"name": "log_level", "values": ["info"]},
+        {"name": "llm.api_key", "values": ["***"]},
+        {"name": "llm.base_url", "values": ["a (bot_main)", "b (llm_streamer)"]},
+    ]
 
 
 def test_only_sections_that_differ_are_told():

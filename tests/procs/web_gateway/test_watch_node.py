@@ -23,7 +23,7 @@ async def test_the_gateway_sees_its_own_sound_and_health_beside_those_of_the_oth
     async with Network() as network:
         (bot,) = await network.start("bot_main")
         gateway = network._running[OWN][1]  # the second sink comes along with the first start
-        observer = Observer(BusDesk(gateway), NODES, SINKS, {})
+        observer = Observer(BusDesk(gateway), NODES, SINKS)
         running = asyncio.create_task(observer.run())
         bot.report(NodeState.READY)
         gateway.report(NodeState.READY)
