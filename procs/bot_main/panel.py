@@ -9,6 +9,7 @@ from bus.messages import Phase
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.chat import Button, Post
 from procs.bot_main.core.conversation import Conversation
+from procs.bot_main.core.pages import split
 from procs.bot_main.core.status import NONE, lines
 from procs.bot_main.courier import Courier
 from procs.bot_main.guilds import Guilds
@@ -66,7 +67,7 @@ class Panels:
         # The first one comes below the answer to the join, a period later.
         text, at_ms = self._shown.setdefault(conversation.session, ("", now_ms))
         status = self._voice.status(conversation.intent.guild_id)
-        new_text = "\n".join(lines(status)) if status else ""
+        new_text = split("\n".join(lines(status)))[0] if status else ""  # an edit must fit in one message
         if not new_text or new_text == text or now_ms - at_ms < PERIOD_MS:
             return
         self._shown[conversation.session] = (new_text, now_ms)

@@ -96,7 +96,7 @@ class HttpAttachments:
                 return await _body(response)
         except TimeoutError:
             raise BackendError("attachment_unreachable", f"not fetched in {FETCH_S:g} s") from None
-        except (aiohttp.ClientError, ValueError) as error:  # ValueError: an address aiohttp can't take
+        except (aiohttp.ClientError, OSError, ValueError) as error:  # the last: an address aiohttp can't take
             raise BackendError("attachment_unreachable", type(error).__name__) from None
 
     def _session(self) -> aiohttp.ClientSession:

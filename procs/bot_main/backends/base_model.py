@@ -33,6 +33,6 @@ class TextModel(Protocol):
             pictures: shown with the last message.
 
         Raises:
-            BackendError: `llm_...`; the server's answer is in the detail.
+            BackendError: `llm_...`; the server's status is in the detail, nothing of its words.
         """
         ...

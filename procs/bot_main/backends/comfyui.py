@@ -220,7 +220,7 @@ class ComfyUi:
                 return response.status, bytes(data)
         except TimeoutError:
             raise _Lost(f"{path}: no answer in {REQUEST_S:g} s") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise _Lost(f"{path}: {type(error).__name__}") from None
 
     def _session(self) -> aiohttp.ClientSession:
@@ -254,7 +254,7 @@ class _Events:
         try:
             async with asyncio.timeout(REQUEST_S):
                 self._socket = await self._http.ws_connect(self._url, max_msg_size=EVENT_LIMIT_BYTES)
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _Lost(f"/ws: {type(error).__name__}") from None
 
     async def next(self, timeout_s: float) -> str | None:

@@ -305,6 +305,8 @@ def _told() -> Iterator[None]:
         yield
     except (Refused, Lost) as error:
         raise failure(error) from None
+    except (LookupError, TypeError, ValueError) as error:  # an answer of another shape than documented
+        raise BackendError("discord_unreachable", f"unreadable answer: {type(error).__name__}") from None
 
 
 @contextmanager

@@ -5,7 +5,6 @@ up, so that the way back is always a READY and an `Online`.
 """
 
 import asyncio
-import contextlib
 import logging
 import random
 import re
@@ -84,7 +83,11 @@ def base_of(api_base: str) -> str:
     Raises:
         BadSettings: that is no address.
     """
-    if api_base and yarl.URL(api_base).scheme not in ("http", "https"):
+    try:
+        is_fine = not api_base or yarl.URL(api_base).scheme in ("http", "https")
+    except ValueError:
+        is_fine = False
+    if not is_fine:
         text = "discord.api_base: not an address. Write https://host/api/v10, or leave it empty."
         raise BadSettings(text)
     return api_base.rstrip("/")
@@ -233,11 +236,13 @@ class Gateway:
         """Once per process; what fails is tried again with the next session."""
         if self._are_commands_told:
             return
-        with contextlib.suppress(Refused, Lost):
-            told = declaration(self._commands)
-            where: Json = {"application_id": session.application_id or 0}
+        told = declaration(self._commands)
+        where: Json = {"application_id": session.application_id or 0}
+        try:
             await session.rest.call("PUT", "/applications/{application_id}/commands", told, **where)
             self._are_commands_told = True
+        except (Refused, Lost) as error:
+            _log.warning("discord: slash commands not registered: %s", error)
 
 
 async def _end(tasks: tuple["asyncio.Task[Any]", ...]) -> None:

@@ -127,6 +127,8 @@ class Rest:
                         return await attempt()
                     except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
                         pause_s = _pause_s(error, n_failed, is_repeatable)
+                    except RuntimeError:  # aiohttp's word for a login that was closed meanwhile
+                        raise Lost("the login is over") from None
                     n_failed += 1
                     if asyncio.get_running_loop().time() + pause_s > (limit.when() or 0.0):
                         raise Lost("rate limited, or still failing at the end of the time")

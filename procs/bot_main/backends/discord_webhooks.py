@@ -8,7 +8,7 @@ from typing import Any
 
 from procs.bot_main.backends.discord_interactions import of_webhook
 from procs.bot_main.backends.discord_posts import Body, Json, bodies
-from procs.bot_main.backends.discord_rest import Lost, Patience, Refused, Rest
+from procs.bot_main.backends.discord_rest import FIRST_PAUSE_S, Lost, Patience, Refused, Rest
 from procs.bot_main.core.chat import Mask, Post
 
 NAME_CHARS = 80
@@ -88,6 +88,7 @@ class Webhooks:
             if posted:
                 self._posted.append(posted)
                 return posted
+            await asyncio.sleep(FIRST_PAUSE_S)
 
     async def _lost_one(self, rest: Rest, hook_id: int, channel_id: int, body: Body) -> int:
         """A message of the webhook's with these words that nobody has been told of; 0 = there is none."""

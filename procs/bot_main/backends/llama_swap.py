@@ -83,7 +83,7 @@ class LlamaSwap:
             raise BackendError("gpu_not_freed", f"{path}: no answer in {REQUEST_S:g} s") from None
         except aiohttp.ClientConnectorError:
             raise BackendError("gpu_unreachable", path) from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise BackendError("gpu_not_freed", f"{path}: {type(error).__name__}") from None
 
     def _session(self) -> aiohttp.ClientSession:

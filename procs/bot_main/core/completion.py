@@ -24,6 +24,8 @@ STATUSES = {
     504: "llm_loading",
 }
 """HTTP status → error code; other 4xx are refusals, other 5xx failures."""
+ANSWER_CHARS = 20_000
+"""Longest text of an answer: more than 4,000 tokens make, and ten messages in a chat."""
 TRIED_AGAIN = frozenset({"llm_loading", "llm_busy", "llm_unreachable"})
 """What passes by itself, so that waiting helps."""
 _TOO_LONG = re.compile(r"context (size|length|window)|maximum context|exceed_context_size", re.IGNORECASE)
@@ -79,7 +81,10 @@ def request(
 
 
 def text_of(body: str) -> tuple[str, str]:
-    """(text, error code) of an answer with status 200; reasoning is no part of the text."""
+    """(text, error code) of an answer with status 200; reasoning is no part of the text.
+
+    A server may ignore `max_tokens`: what is beyond `ANSWER_CHARS` is cut off.
+    """
     answer = _object(body)
     if answer is None or answer.get("error"):
         return "", "llm_failed"
@@ -92,7 +97,7 @@ def text_of(body: str) -> tuple[str, str]:
             part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
         ]
         content = "".join(part for part in parts if isinstance(part, str))
-    text = _THOUGHT.sub("", content).strip() if isinstance(content, str) else ""
+    text = _THOUGHT.sub("", content).strip()[:ANSWER_CHARS] if isinstance(content, str) else ""
     return (text, "") if text else ("", "llm_empty")
 
 

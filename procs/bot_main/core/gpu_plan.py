@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 MIB = 1024 * 1024
+NAMED = 5
+"""Models of a server that are named to people."""
 
 
 @dataclass(frozen=True)
@@ -175,11 +177,14 @@ def lines(report: GpuReport, voice: str) -> dict[str, str]:
         elif one.code:
             told[one.address] = f"not freed: {one.detail}"
         else:
-            told[one.address] = (
-                f"unloaded {', '.join(one.unloaded)}" if one.unloaded else "nothing was loaded"
-            )
+            told[one.address] = _unloaded(one.unloaded)
     for card in report.cards:
         told[card.name] = f"{card.free_mib:,} of {card.total_mib:,} MiB free"
     if report.code == "gpu_short":
         told["graphics memory"] = f"too little: {report.detail}"
     return told
+
+
+def _unloaded(models: tuple[str, ...]) -> str:
+    shown = ", ".join(models[:NAMED]) + (" ..." if len(models) > NAMED else "")
+    return f"unloaded {shown}" if models else "nothing was loaded"

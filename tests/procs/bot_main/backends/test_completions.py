@@ -8,6 +8,7 @@ from bus.messages import ChatMessage
 from procs.bot_main.backends import completions
 from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.backends.completions import BODY_LIMIT_BYTES, Completions
+from procs.bot_main.core.completion import ANSWER_CHARS
 from tests.doubles.llm import End, LlmDouble, Script, answer, refuse
 
 pytestmark = pytest.mark.flow
@@ -54,6 +55,11 @@ async def test_thoughts_are_no_part_of_the_answer():
     body = json.dumps({"choices": [{"message": message}]}).encode()
     async with LlmDouble(Script([body], headers=JSON)) as llm:
         assert await ask(llm) == "Hi!"
+
+
+async def test_an_answer_without_end_is_cut_off():
+    async with LlmDouble(answer("la " * ANSWER_CHARS)) as llm:
+        assert len(await ask(llm)) == ANSWER_CHARS
 
 
 async def test_a_server_that_loads_is_waited_for():

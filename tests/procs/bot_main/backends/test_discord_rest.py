@@ -218,6 +218,16 @@ async def test_before_she_is_online_writing_fails_with_a_code(stage: Scene, tmp_
     assert (other.guild_ids(), other.person(1, 2), other.channel_name(3)) == ([], None, "")
 
 
+async def test_a_login_that_is_closed_meanwhile_is_an_error_with_a_code(stage: Scene) -> None:
+    session = stage.chat._gateway.session
+    assert session is not None
+    await session.http.close()
+    for writing in (stage.chat.send(stage.general, Post("hello")), stage.chat.history(stage.general, 0, 5)):
+        with pytest.raises(BackendError) as failed:
+            await writing
+        assert failed.value.code == "discord_unreachable"
+
+
 async def test_replies_of_an_earlier_life_are_found(stage: Scene) -> None:
     ann = stage.director.person("Ann")
     asked, other = ann.says("general", "one").id, ann.says("general", "two").id

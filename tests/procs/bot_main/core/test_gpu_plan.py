@@ -84,6 +84,9 @@ def test_people_read_what_was_unloaded_and_what_is_free():
     )
     told = lines(report, "")
     assert told["http://a"] == "unloaded qwen, eyes"
+    assert lines(judge([Freed("http://a", tuple("abcdefg"))], [], {}, True, False), "")["http://a"] == (
+        "unloaded a, b, c, d, e ..."
+    )
     assert told["http://b"] == "nothing was loaded"
     assert told["amd0"] == "4,096 of 16,368 MiB free"
     assert "9000 needed" in told["graphics memory"]
