@@ -24,17 +24,24 @@ ANSWER = "Good evening everybody. I am singing for you. It is a very long song. 
 class DiscordHome:
     """Miku in the guild Home, with Ann in the voice channel Lounge and the text channel general."""
 
-    def __init__(self, stack: Stack, remote: Remote, token: str, voice: Double, model: Double) -> None:
+    def __init__(
+        self, stack: Stack, remote: Remote, token: str, voice: Double, model: Double, text_file: Path
+    ) -> None:
         self.stack = stack
         self.remote = remote
         self.token = token
         self.voice = voice
         self.model = model
+        self._text_file = text_file
 
     @property
     def bot(self) -> Handle:
         """Miku, as Discord sees her."""
         return self.remote.bot()
+
+    def thinks(self, text: str) -> None:
+        """What the model answers from now on."""
+        self._text_file.write_text(text)
 
     def says(self, text: str, who: str = "Ann", place: str = "general") -> int:
         """Somebody writes; returns the message's id."""
@@ -115,11 +122,10 @@ def settings_for(told: dict[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def discord_home(folder: Path, *model_words: str, **settings: str) -> Iterator[DiscordHome]:
+def discord_home(folder: Path, **settings: str) -> Iterator[DiscordHome]:
     """Everything running, Miku online; a stub model, and a voice whose sound is its text.
 
     Args:
-        model_words: of the stub model's command line.
         settings: of the stack, beside those that point it here.
     """
     with ExitStack() as running:
@@ -127,10 +133,12 @@ def discord_home(folder: Path, *model_words: str, **settings: str) -> Iterator[D
         ports = str(free_base_port()), str(free_base_port())
         voice = Double("soprano", "--symbol-ms", str(SYMBOL_MS), "--port", ports[0]).start()
         running.callback(voice.stop)
-        model = Double("llm", "--text", ANSWER, "--port", ports[1], *model_words).start()
+        text_file = folder / "answer.txt"
+        text_file.write_text(ANSWER)
+        model = Double("llm", "--text-file", str(text_file), "--port", ports[1]).start()
         running.callback(model.stop)
         mine = {"MIKU_TTS__SOPRANO_URL": voice.url, "MIKU_LLM__BASE_URL": model.url, **settings_for(told)}
         stack = running.enter_context(Stack(folder, **(mine | settings)))
-        home = DiscordHome(stack, Remote(told["control"]), told["token"], voice, model)
+        home = DiscordHome(stack, Remote(told["control"]), told["token"], voice, model, text_file)
         wait_until(home.bot.is_online)
         yield home

@@ -1,0 +1,401 @@
+"""The features of the text bot around voice sessions: the plan's tests of them, with real processes.
+
+In each: what people see while she speaks, and that it works afterwards. Numbers are those of the plan's
+sections; what the voice itself does is in `test_discord.py`. General is the prompt channel of a session, so
+people write in Talk.
+"""
+
+import io
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from bus.errors import sentence
+from procs.bot_main.backends.documents_sqlite import SqliteDocuments
+from procs.bot_main.core.gate import row
+from procs.bot_main.core.schedule import Job
+from tests.discord.tone_reader import letters
+from tests.doubles.comfyui import Run
+from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home
+from tests.e2e.services import EYES, TEXT, Services, services
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("features")]
+
+PEOPLE = ("Ann", "Bob", "Cem", "Dan", "Eve")
+TALK = "Talk"
+CARD_MIB = 16_384
+"""Of the graphics card that the tool in the test's PATH tells of; 12,000 are free at first."""
+
+
+class House:
+    """A home with all services, and people in it."""
+
+    def __init__(self, home: DiscordHome, services: Services, folder: Path) -> None:
+        self.home = home
+        self.services = services
+        self.card = folder / "card"
+        for name in PEOPLE:
+            home.remote.director.person(name=name)
+        for place in (TALK, "Cellar"):
+            home.remote.director.place(name=place)
+        home.remote.director.allow(permissions=["MANAGE_WEBHOOKS", "MANAGE_GUILD"])
+        self.her = home.bot.mention()
+
+    def says(self, text: str, who: str = "Ann", place: str = TALK, **more: object) -> int:
+        """Somebody writes to her; returns the message's id."""
+        said = self.home.remote.person(who).says(place=place, text=f"{self.her} {text}", **more)
+        return int(said["id"])
+
+    def shows(self, text: str, who: str = "Ann", place: str = TALK) -> int:
+        """Somebody shows her a picture."""
+        return self.says(text, who, place, files={"cat.png": picture()})
+
+    def reply(self, message: int) -> str:
+        """Her only reply to a message."""
+        (text,) = wait_until(lambda: self.home.replies(message))
+        return text
+
+    def reactions(self, message: int, place: str = TALK) -> list[str]:
+        """Those of hers below a message."""
+        shown = self.home.remote.place(place).messages()
+        found = next((one["reactions"] for one in shown if int(one["id"]) == message), {})
+        return [emoji for emoji, people in found.items() if "Miku" in people]
+
+    def waits(self, message: int) -> None:
+        """Until she has marked it."""
+        wait_until(lambda: self.reactions(message) == ["🎤"])
+
+    def authors(self, place: str = TALK) -> list[str]:
+        """Who has written in a channel."""
+        return [one["author"] for one in self.home.remote.place(place).messages()]
+
+    def logged(self, event: str, **fields: object) -> int:
+        """Lines of an event with these fields in bot_main's log."""
+        lines = [json.loads(one) for one in self.home.stack.logs().splitlines() if f'"{event}"' in one]
+        return sum(fields.items() <= line.items() for line in lines)
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """In a voice session, in which nothing is asked of any service."""
+        self.home.joins()
+        wait_until(lambda: self.home.session().get("phase") == "active")
+        assert self.services.swap.states == {}, "other models made room before she was heard"
+        before = self._used()
+        yield
+        assert self._used() == before, "no service is used during a session"
+        self.home.leaves()
+
+    def _used(self) -> tuple[int, ...]:
+        swap, comfy, shop = self.services.swap, self.services.comfy, self.services.shop
+        return len(swap.chats), len(comfy.prompts), shop.n_requests
+
+
+def picture() -> bytes:
+    """A small PNG."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32), "teal").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def tool(folder: Path) -> None:
+    """An nvidia-smi that tells what stands in the file `card`."""
+    (folder / "card").write_text(f"0, {CARD_MIB}, 12000\n")
+    script = folder / "nvidia-smi"
+    script.write_text(f'#!/bin/sh\nexec cat "{folder / "card"}"\n')
+    script.chmod(0o755)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    folder = tmp_path_factory.mktemp("features")
+    tool(folder)
+    faces = folder / "faces"
+    faces.mkdir()
+    for name, colour in (("default", "teal"), ("portrait", "red")):
+        Image.new("RGB", (8, 8), colour).save(faces / f"{name}.png")
+    with services() as used:
+        used.swap.answers = {TEXT: "La la la!", EYES: "A teal square."}
+        settings = {
+            **used.settings,
+            "MIKU_PICTURES__FOLDER": str(faces),
+            "MIKU_PICTURES__EVERY_H": "0",
+            "MIKU_AUTONOMOUS__ENABLED": "true",
+            "MIKU_BIPOLAR__ENABLED": "true",
+            "MIKU_BIPOLAR__PAUSE_S": "0",
+            "MIKU_BIPOLAR__ROUNDS": "1",
+            "MIKU_FIGURINES__POLL_EVERY_S": "5",
+            "MIKU_GPU__NEEDED_MIB": "nvidia0=9000",
+            "MIKU_GPU__WHEN_SHORT": "refuse",
+            "PATH": f"{folder}:{os.environ['PATH']}",
+        }
+        with discord_home(folder, **settings) as home:
+            made = House(home, used, folder)
+            assert made.reply(made.says("hello")) == "La la la!"
+            # While she sleeps she would react to nothing.
+            home.answer("!miku mood happy")
+            yield made
+
+
+# --- a whole session (9.2, 1, 2 and 5) ---------------------------------------------------------------
+
+
+def test_a_long_prompt_is_answered_aloud_and_all_is_as_before(house):
+    with house.session():
+        before = house.home.words()
+        house.home.says("Tell me about singing, please. " * 20)
+        wait_until(lambda: house.home.words() == before + letters(ANSWER), 40)
+    assert house.reply(house.says("hello")) == "La la la!"
+
+
+# --- vision (9.3, 1) -------------------------------------------------------------------------------
+
+
+def test_a_picture_is_looked_at_after_the_session_only(house):
+    with house.session():
+        assert house.reply(house.shows("what is this?")) == row("vision").sentence
+        in_the_prompt_channel = house.shows("and this?", "Bob", place="general")
+        assert house.reply(in_the_prompt_channel) == row("vision").sentence
+        assert EYES not in house.services.swap.states
+    assert house.reply(house.shows("what is this?")) == "A teal square."
+    (asked,) = house.services.asked(EYES)
+    assert "data:image/jpeg;base64," in asked
+    assert "https://" not in asked
+
+
+# --- image generation (9.3, 2) ---------------------------------------------------------------------
+
+
+def test_a_drawing_is_made_after_the_session_only(house):
+    with house.session():
+        for place, who in ((TALK, "Ann"), ("general", "Bob")):
+            asked = house.says("draw a cat in the rain", who, place)
+            assert house.reply(asked) == row("drawing").sentence
+            wait_until(lambda asked=asked, place=place: house.reactions(asked, place) == ["🎤"])
+    asked = house.says("draw a cat in the rain")
+    wait_until(lambda: len(house.home.replies(asked)) == 2)
+    progress, drawn = [one for one in house.home.bot.sent() if int(one["reply_to"] or 0) == asked]
+    assert drawn["attachments"] == ["drawing.png"]
+    wait_until(lambda: "🎨 Done!" in house.home.texts(TALK))
+    (workflow,) = house.services.comfy.prompts
+    assert "a cat in the rain" in str(workflow)
+    assert progress["attachments"] == []
+
+
+def test_a_drawing_whose_request_is_deleted_is_given_up(house):
+    house.services.comfy.play(Run(fault="hang"))
+    asked = house.says("draw a dog")
+    wait_until(lambda: len(house.services.comfy.prompts) == 2)
+    house.home.remote.person("Ann").deletes(message=asked)
+    wait_until(lambda: house.services.comfy.interrupted)
+    assert "🎨 I had to stop drawing this one." in wait_until(lambda: house.home.texts(TALK)[-1:])
+
+
+# --- bipolar mode (9.3, 3) -------------------------------------------------------------------------
+
+QUARREL = "Evil Miku is so much cooler than Miku, they should fight!!"
+
+
+def test_no_argument_begins_during_a_session_and_one_does_afterwards(house):
+    with house.session():
+        house.home.remote.person("Ann").says(place=TALK, text=QUARREL)
+        wait_until(lambda: house.logged("feature stands back", feature="bipolar") == 1)
+        to_her = house.says(QUARREL, "Bob")
+        house.waits(to_her)
+        assert "Evil Miku" not in house.authors()
+    assert house.reply(to_her) == "La la la!", "what was said to her is answered all the same"
+    house.home.remote.person("Ann").says(place=TALK, text=QUARREL)
+    wait_until(lambda: "Evil Miku" in house.authors())
+    wait_until(lambda: house.logged("bipolar", lines=2))
+
+
+# --- profile picture (9.3, 4) ----------------------------------------------------------------------
+
+
+def test_her_picture_changes_after_the_session_only(house):
+    worn = wait_until(house.home.bot.avatar)
+    with house.session():
+        assert "Profile pictures rests" in house.home.answer("!miku avatar portrait")
+        assert house.home.bot.avatar() == worn
+    assert house.home.answer("!miku avatar portrait") == "How do I look?"
+    assert house.home.bot.avatar() != worn
+
+
+# --- text channels (9.3, 7) ------------------------------------------------------------------------
+
+
+def test_messages_of_a_session_wait_and_are_answered_in_order_afterwards(house):
+    with house.session():
+        first, second, third = [house.says(f"question {n}", who) for n, who in enumerate(PEOPLE[:3])]
+        changed, gone = house.says("mistyped", "Dan"), house.says("forget it", "Eve")
+        for message in (first, second, third, changed, gone):
+            house.waits(message)
+        assert "place 2" in house.home.answer("!miku queue", "Bob", TALK)
+        house.home.remote.person("Dan").edits(message=changed, text=f"{house.her} well typed")
+        house.home.remote.person("Eve").deletes(message=gone)
+        wait_until(lambda: "4 messages wait" in house.home.answer("!miku queue", "Bob", TALK))
+        assert house.logged("queued", outcome="waits", marked=True) >= 5
+        assert not any(house.home.replies(message) for message in (first, second, third, changed, gone))
+    kept = [first, second, third, changed]
+    wait_until(lambda: house.home.replies(changed), 40)
+    answered = [int(one["reply_to"] or 0) for one in house.home.bot.sent()]
+    assert [id_ for id_ in answered if id_ in (*kept, gone)] == kept
+    assert "well typed" in house.services.asked(TEXT)[-1]
+    assert not any(house.reactions(message) for message in kept)
+
+
+# --- what she does by herself (9.3, 5 and 6; figurines), and kill -9 of bot_main in a session -------
+
+POST = "It is Miku Monday!"
+
+
+@dataclass
+class Pause:
+    """What happened in a session in which everything came due and bot_main was killed."""
+
+    reactions: list[str]
+    """Hers below what people wrote among themselves."""
+    texts: list[str]
+    news: list[str]
+    """Direct messages to Ann."""
+    answers: list[str]
+    asked: tuple[int, int]
+    """Messages to her: one from before the kill, one that nobody was there to take."""
+
+
+@pytest.fixture(scope="module")
+def pause(house) -> Pause:
+    home, ann = house.home, house.home.remote.person("Ann")
+    assert "speak by myself" in home.answer("!miku autonomous on", place=TALK)
+    assert "write to you" in home.answer("!miku figurines on", place=TALK)
+    home.answer(f"!miku schedule add mon 9:00 {POST}", place=TALK)
+    wait_until(lambda: house.services.shop.n_requests)
+    with house.session():
+        house.services.shop.add("Miku 1/7")
+        waiting = house.says("are you there?")
+        house.waits(waiting)
+        become_due(home.stack.state_path / "shelf.db")
+        home.stack.kill("bot_main")
+        missed = house.says("and now?", "Bob")
+        house.waits(missed)
+        chatter = [int(ann.says(place=TALK, text=f"chatter {n}")["id"]) for n in range(12)]
+        time.sleep(6)  # longer than any of them lets a due thing wait
+        return_ = Pause(
+            [emoji for message in chatter for emoji in house.reactions(message)],
+            home.texts(TALK),
+            [one["content"] for one in ann.inbox()],
+            home.replies(waiting) + home.replies(missed),
+            (waiting, missed),
+        )
+    return return_
+
+
+def become_due(path: Path) -> None:
+    """The job in the file of a living bot_main is due now, as its next life will read."""
+    disk = SqliteDocuments(path)
+    ((key, job),) = [(key, Job.of(body)) for key, body in disk.load().items() if key[0] == "job"]
+    disk.write({key: replace(job, next_ms=time.time_ns() // 1_000_000).document()})
+    disk.close()
+
+
+def test_she_does_nothing_by_herself_during_a_session_and_does_afterwards(house, pause):
+    assert pause.reactions == []
+
+    def reacts() -> list[str]:
+        said = house.home.remote.person("Ann").says(place=TALK, text="chatter")
+        time.sleep(0.5)
+        return house.reactions(int(said["id"]))
+
+    wait_until(reacts)
+
+
+def test_an_event_that_comes_due_in_a_session_is_done_once_afterwards(house, pause):
+    assert POST not in pause.texts
+    wait_until(lambda: POST in house.home.texts(TALK))
+    assert house.home.texts(TALK).count(POST) == 1
+    assert "Monday 09:00" in house.home.answer("!miku schedule", place=TALK), "the scheduler is at work"
+
+
+def test_the_shop_is_not_looked_at_in_a_session_and_the_news_is_told_afterwards(house, pause):
+    assert pause.news == []
+    (told,) = wait_until(lambda: [one["content"] for one in house.home.remote.person("Ann").inbox()])
+    assert "Miku 1/7" in told
+
+
+def test_what_a_killed_bot_owed_is_answered_once(house, pause):
+    assert pause.answers == []
+    assert [house.reply(message) for message in pause.asked] == ["La la la!"] * 2
+
+
+def test_killed_while_it_answers_what_waited_it_answers_each_once(house):
+    with house.session():
+        asked = [house.says(f"question {n}", PEOPLE[n % 5], (TALK, "Cellar")[n % 2]) for n in range(6)]
+        wait_until(lambda: all(house.reactions(m, (TALK, "Cellar")[n % 2]) for n, m in enumerate(asked)))
+    wait_until(lambda: sum(bool(house.home.replies(message)) for message in asked) >= 2)
+    house.home.stack.kill("bot_main")
+    wait_until(lambda: all(house.home.replies(message) for message in asked), 60)
+    assert [house.home.replies(message) for message in asked] == [["La la la!"]] * 6
+
+
+# --- the graphics cards ----------------------------------------------------------------------------
+
+
+def test_other_models_make_room_and_status_shows_it(house):
+    house.reply(house.says("hello"))
+    assert house.services.swap.states == {TEXT: "ready"}
+    with house.session():
+        shown = wait_until(lambda: shows_card(house))
+        assert f"GPU: {house.services.swap.url}: unloaded {TEXT}" in shown
+        assert f"GPU: nvidia0: 12,000 of {CARD_MIB:,} MiB free" in shown
+    house.reply(house.says("hello"))
+    assert house.services.swap.states == {TEXT: "ready"}, "written answers come from there again"
+
+
+def shows_card(house: House) -> str:
+    text = house.home.answer("!miku voice-status")
+    return text if "GPU: nvidia0" in text else ""
+
+
+def test_a_session_that_would_not_fit_is_refused_with_figures(house):
+    house.card.write_text(f"0, {CARD_MIB}, 4000\n")
+    refused = house.home.answer("!miku join", timeout_s=10)
+    assert refused == f"❌ {sentence('gpu_short')} (nvidia0: 4000 of {CARD_MIB} MiB free, 9000 needed)"
+    wait_until(lambda: house.home.bot.voice() is None)
+    assert house.reply(house.says("hello")) == "La la la!", "nothing stands back"
+    house.card.write_text(f"0, {CARD_MIB}, 12000\n")
+    with house.session():
+        pass
+
+
+# --- services that are down ------------------------------------------------------------------------
+
+
+def test_a_service_that_is_down_costs_one_clear_line_and_the_bot_lives(house):
+    used, home = house.services, house.home
+    for double in (used.swap, used.comfy):
+        used.do(double.stop())
+    house.says("draw a bird", "Cem")
+    wait_until(lambda: home.texts(TALK)[-1] == sentence("drawing_unavailable"))
+    assert house.reply(house.shows("look", "Cem")) == sentence("vision_unavailable")
+    assert house.reply(house.says("hello", "Cem")) == sentence("llm_unreachable")
+    assert home.answer("!miku mood", "Cem").startswith("I'm feeling")
+    for double in (used.swap, used.comfy):
+        used.do(double.start())
+    assert house.reply(house.shows("look", "Cem")) == "A teal square."
+    assert house.reply(house.says("hello", "Cem")) == "La la la!"
+    home.remote.place("general").forbid(who="Miku", permissions=["MANAGE_WEBHOOKS"])
+    quarrel = int(home.remote.person("Cem").says(place="general", text=QUARREL)["id"])
+    assert house.reply(quarrel) == sentence("discord_forbidden")
+
+
+def test_no_words_of_people_and_no_answers_in_any_log(house):
+    logs = house.home.stack.logs()
+    for words in ("question 1", "La la la", "a cat in the rain", "Evil Miku is so", house.home.token):
+        assert words not in logs
