@@ -15,6 +15,7 @@ from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.gate import Action, Row
 from procs.bot_main.core.queue import OLD_MS
 from procs.bot_main.inbox import Inbox
+from procs.bot_main.outage import Outage
 
 MISSED = 50
 """More missed messages of a channel than this become one notice."""
@@ -57,6 +58,7 @@ class CatchingUp:
         self._newest: dict[int, int] = {}
         """Newest message that came in while its channel was behind."""
         self._due = asyncio.Event()
+        self._outage = Outage(bus.log, "catching_up")
 
     def begin(self) -> None:
         """The gateway session is new."""
@@ -75,17 +77,26 @@ class CatchingUp:
         while True:
             await self._due.wait()
             self._due.clear()
-            for channel_id in sorted(self._behind):
-                try:
-                    await self._fetch(channel_id)
-                except BackendError as error:
-                    self._bus.log.warning("missed messages", code=error.code, detail=error.detail)
-                    if error.code != "discord_forbidden":
-                        self._due.set()
-                        continue
-                self._behind.discard(channel_id)
+            await self._round(self._behind)
             if self._due.is_set():
                 await asyncio.sleep(RETRY_S)
+
+    async def _round(self, behind: set[int]) -> None:
+        """Each channel once; a new session puts another set in the place of `behind`, and ends the round."""
+        for channel_id in sorted(behind):
+            if self._behind is not behind:
+                return
+            try:
+                await self._fetch(channel_id)
+            except BackendError as error:
+                if error.code != "discord_forbidden":
+                    self._outage.begins(error)
+                    self._due.set()
+                    continue
+                self._bus.log.info("missed messages", code=error.code)
+            behind.discard(channel_id)
+        if not self._due.is_set():
+            self._outage.ends()
 
     async def _fetch(self, channel_id: int) -> None:
         after_id = self._inbox.queue.seen.get(channel_id, 0)

@@ -1,6 +1,6 @@
 """The shelf: small documents, read from memory at once and written beside the event loop.
 
-`put` takes effect at once and is on disk soon; who must be sure of that awaits `written()`. A disk in
+`put` takes effect at once and is on disk soon; who must be sure of that awaits `stored()`. A disk in
 trouble costs nothing but that: changes are held and tried again.
 """
 
@@ -14,6 +14,8 @@ from procs.bot_main.backends.base_documents import Document, Documents
 
 RETRY_S = 1.0
 """Between two tries of a disk in trouble."""
+PATIENCE_S = 5.0
+"""The disk gets this long from those who must be sure."""
 
 
 class Shelf:
@@ -32,6 +34,8 @@ class Shelf:
         self._changed = asyncio.Event()
         self._written = asyncio.Event()
         self._written.set()
+        self._code = ""
+        """Error code while the disk takes nothing, else empty."""
 
     async def load(self) -> None:
         """Read everything; before the first use.
@@ -63,6 +67,18 @@ class Shelf:
         """Wait until all that was put so far is on disk."""
         await self._written.wait()
 
+    async def stored(self) -> None:
+        """As `written`, in bounded time.
+
+        Raises:
+            BackendError: `store_failed`; it is still tried.
+        """
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._written.wait()
+        except TimeoutError:
+            raise BackendError("store_failed", f"not on disk in {PATIENCE_S:g} s") from None
+
     async def run(self) -> None:
         """Write until cancelled; what is left is written then."""
         try:
@@ -82,10 +98,13 @@ class Shelf:
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.write, changes)
         except BackendError as error:
-            self._bus.log.warning("shelf", code=error.code, detail=error.detail)
+            if not self._code:
+                self._bus.log.warning("shelf", code=error.code, detail=error.detail)
+            self._code = error.code
             self._changes = changes | self._changes
             self._changed.set()
             return False
+        self._code = ""
         if not self._changes:
             self._written.set()
         return True

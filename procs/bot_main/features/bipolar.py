@@ -56,7 +56,7 @@ class Bipolar:
             return "Say `bipolar on` or `bipolar off`."
         if wish:
             self._kit.shelf.put(KIND, str(call.guild_id), {"is_on": wish == "on"})
-            await self._kit.shelf.written()
+            await self._kit.shelf.stored()
         state = "may argue" if self._is_on(call.guild_id) else "don't argue"
         return f"{self._kit.name} and {self._settings.evil_name} {state} here."
 

@@ -19,8 +19,6 @@ LOOK_S = 5.0
 """Between two looks at whether a poll is due."""
 RETRY_S = 60.0
 """After a failure to tell somebody."""
-WRITE_S = 5.0
-"""The disk gets this long before nothing is told."""
 SUBSCRIBERS = 500
 """More would keep Discord busy for minutes."""
 FAN = "figurine_fan"
@@ -130,10 +128,7 @@ class Figurines:
 
     async def _keep(self, book: Book) -> None:
         self._kit.shelf.put("figurines", "shop", book.document())
-        try:
-            await asyncio.wait_for(self._kit.shelf.written(), WRITE_S)
-        except TimeoutError:
-            raise BackendError("store_failed", self.name) from None
+        await self._kit.shelf.stored()
 
     @property
     def _book(self) -> Book:

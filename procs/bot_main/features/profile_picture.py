@@ -19,8 +19,6 @@ from procs.bot_main.outage import Outage
 
 LOOK_S = 15.0
 """Between two looks at mood and clock."""
-WRITE_S = 5.0
-"""The disk gets this long; a change that it has not noted is counted in memory."""
 OFF = "I have no folder of pictures, so this one stays. (pictures.folder)"
 
 
@@ -104,10 +102,7 @@ class ProfilePicture:
         """The attempt is on disk before it is made, so that a crash can't make one too many."""
         tried = (*worn.tried_ms, self._now_ms)[-CHANGES:]
         self._keep(replace(worn, tried_ms=tried))
-        try:
-            await asyncio.wait_for(self._kit.shelf.written(), WRITE_S)
-        except TimeoutError:
-            raise BackendError("store_failed", "profile picture") from None
+        await self._kit.shelf.stored()
         await self._kit.chat.set_avatar(picture)
 
     @property

@@ -6,7 +6,6 @@ and nothing is moved on; afterwards what is overdue is done once, with a pause b
 if it is too late for it.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import time
 from zoneinfo import ZoneInfo
@@ -25,8 +24,6 @@ GAP_S = 5.0
 """Between two jobs: what became due together is no burst."""
 RETRY_S = 60.0
 """After a job that Discord did not take."""
-WRITE_S = 5.0
-"""The disk gets this long; then the job is done all the same, and a crash might repeat it."""
 USAGE = {
     "schedule": "Say `schedule list`, `schedule add <weekday> <HH:MM> <text or link>`, "
     "`schedule remove <number>` or `schedule zone <Area/City>`.",
@@ -147,11 +144,11 @@ class Schedule:
         await self._kit.chat.send(job.channel_id, post)
 
     async def _noted(self) -> None:
-        """The job's next time is on disk, if the disk can be written."""
+        """The job's next time is on disk; if not, it is done all the same: a crash might repeat it."""
         try:
-            await asyncio.wait_for(self._kit.shelf.written(), WRITE_S)
-        except TimeoutError:
-            self._kit.bus.log.warning("job not noted", code="store_failed")
+            await self._kit.shelf.stored()
+        except BackendError as error:
+            self._kit.bus.log.warning("job not noted", code=error.code)
 
     # --- commands: each returns empty for what it does not understand ---------------------------------
 

@@ -206,7 +206,7 @@ async def test_a_shop_that_is_down_costs_one_line(shop):
 
 
 async def test_a_disk_that_takes_nothing_lets_nobody_be_told_twice(shop, monkeypatch):
-    monkeypatch.setattr("procs.bot_main.features.figurines.WRITE_S", 0.02)
+    monkeypatch.setattr("procs.bot_main.shelf.PATIENCE_S", 0.02)
     async with desk(shop) as h:
         feature = make(h.kit)
         await feature.command(call("figurines", "on"))

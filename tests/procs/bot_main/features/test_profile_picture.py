@@ -123,7 +123,7 @@ async def test_the_command_tells_what_there_is(folder):
 
 
 async def test_a_disk_that_takes_nothing_keeps_discord_from_being_asked(folder, monkeypatch):
-    monkeypatch.setattr("procs.bot_main.features.profile_picture.WRITE_S", 0.02)
+    monkeypatch.setattr("procs.bot_main.shelf.PATIENCE_S", 0.02)
     async with studio(folder) as h:
         h.disk.is_full = True
         feature = make(h.kit)
