@@ -74,6 +74,8 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     table = dict(pairs)
     if len(table) != len(pairs):
         raise DecodeError("duplicate keys")
+    if not set(map(type, table)) <= {str}:
+        raise DecodeError("keys that are no text")
     return table
 
 

@@ -91,6 +91,8 @@ HOSTILE = {
     "nested 1,000 deep": b"\x91" * 1000 + b"\xc0",
     "nested 9 deep": msgpack.packb([[[[[[[[[1]]]]]]]]]),
     "duplicate keys": b"\x82\xa1a\x01\xa1a\x02",
+    "keys that are no text": msgpack.packb({b"mood": 1}),
+    "numbers as keys": msgpack.packb({1: 2}),
     "an extension type": msgpack.packb(msgpack.ExtType(5, b"cos\nsystem\n")),
     "a timestamp": msgpack.packb(msgpack.Timestamp(1)),
     "text that is not UTF-8": b"\xa2\xff\xfe",
