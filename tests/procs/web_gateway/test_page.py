@@ -156,7 +156,7 @@ async def test_a_lost_network_is_told_counted_and_overcome(page, stack):
         assert await page.run("document.getElementById('banner').hidden"), "a wanted end is not reconnected"
 
 
-async def test_a_second_browser_is_told_that_a_session_runs(page, stack):
+async def test_a_second_browser_is_told_that_a_session_runs_and_has_its_turn_afterwards(page, stack):
     await enter(page, stack)
     async with chromium(AUDIBLE) as other:
         second = await other.page()
@@ -167,10 +167,17 @@ async def test_a_second_browser_is_told_that_a_session_runs(page, stack):
             "document.getElementById('notice').innerText.includes('Another session is running')"
         )
         assert await second.run("!join.hidden && state.textContent === 'idle'")
+        await ask(page)
+        turn = await newest_turn(page)
+        await page.until(f"document.querySelector('li[data-turn=\"{turn}\"] .heard').textContent.length > 8")
+        await leave(page)
+        await second.click("#join")
+        await second.until("state.textContent === 'listening' && !text.disabled")
+        assert await second.run("notice.textContent") == ""
+        await ask(second)
+        await second.until(f"document.querySelector('{LAST} .heard')?.textContent.length > 8")
+        await leave(second)
         assert second.complaints == []
-    await ask(page)
-    turn = await newest_turn(page)
-    await page.until(f"document.querySelector('li[data-turn=\"{turn}\"] .heard').textContent.length > 8")
 
 
 async def test_all_of_it_by_keyboard(page, stack):

@@ -1,6 +1,8 @@
 """A client that stops reading: bounded memory, and nobody else is late."""
 
 import asyncio
+from functools import partial
+from itertools import accumulate
 
 import pytest
 
@@ -40,6 +42,42 @@ async def test_ten_thousand_frames_to_a_client_that_does_not_read(house):
         positions = [event["position_ms"] for event in client.all("output.audio.start")]
         assert positions == sorted(set(positions))
         await stuck.close()
+
+
+async def test_a_client_that_does_not_read_delays_no_frame_of_another(house):
+    """Two sessions keep in step to the frame, however busy the machine is: their deadlines decide.
+
+    Were the one that does not read waited for anywhere, the other would never get its last frame.
+    """
+    async with house.browser() as browser, house.client() as other:
+        stuck = await browser.ws_connect("/ws")
+        await stuck.send_json({"type": "hello", "version": "v1"})
+        await stuck.send_json({"type": "session.start", "metadata": {"output": {"sample_rate_hz": 48_000}}})
+        its = await other.start(output={"sample_rate_hz": 48_000})
+        stuck_session = await until(lambda: next((s for s in house.sessions if s != its), None))
+        calls = house.node._browsers._sessions
+        call = await until(lambda: calls.get(stuck_session))
+        await until(lambda: house.bus.session(stuck_session))
+        stuck._response.connection.transport.pause_reading()
+        for index in range(10_000):  # the socket and the outbox are full before the race begins
+            call._send(5_000, 20 * index, bytes(1_920))
+        left = []
+        for name, one in (("stuck", call), ("other", calls[its])):
+            one._frame = partial(_noted, left, name, one._frame)
+        await house.sound(stuck_session, 5_001, 60)
+        await house.sound(its, 5_001, 60)
+        await until(lambda: len(other.sound) == 60)
+        assert [last_sample(pcm) for pcm in other.sound] == list(range(1, 61))
+        together = left[left.index("other") : 60]
+        assert len(together) > 20
+        leads = list(accumulate(1 if name == "other" else -1 for name in together))
+        assert max(leads) - min(leads) <= 2
+        stuck._response.connection.transport.abort()
+
+
+def _noted(left, name, frame, *args):
+    left.append(name)
+    frame(*args)
 
 
 async def test_a_client_that_takes_no_events_is_closed_and_may_come_back(house):

@@ -34,6 +34,9 @@ BEFORE_HELLO = [
 BEFORE_START = [
     (HELLO, "protocol.order", STAYS),
     (TEXT, "protocol.order", STAYS),
+    ({"type": "response.cancel"}, "protocol.order", STAYS),
+    ({"type": "output.audio.played", "turn_id": 1, "position_ms": 0}, "protocol.order", STAYS),
+    ({"type": "tool_call.results", "results": []}, "protocol.unsupported", STAYS),
     (bytes(640), "protocol.order", STAYS),
     ({"type": "session.stop"}, "protocol.order", STAYS),
     ({**START, "audio": {"sample_rate_hz": 44_100}}, "protocol.invalid_message", STAYS),
@@ -44,6 +47,8 @@ BEFORE_START = [
     ({**START, "metadata": {"dynamicVariables": MANY}}, "protocol.invalid_message", STAYS),
     ({**START, "metadata": {"systemPrompt": "Be evil."}}, "protocol.invalid_override", STAYS),
     ({**START, "metadata": {"services": {"llm": {}}}}, "protocol.invalid_override", STAYS),
+    ({**START, "metadata": {"configVersionId": "7"}}, "protocol.invalid_override", STAYS),
+    ({**START, "metadata": {"tools": []}}, "protocol.invalid_override", STAYS),
 ]  # fmt: skip
 
 ACTIVE = [
@@ -157,6 +162,18 @@ async def test_no_hello_is_not_waited_for(house):
         await house.wait_s(10)
         assert (await client.get("error"))["code"] == "auth.required"
         assert await client.closed() == 1008
+
+
+async def test_a_fault_of_ours_is_told_and_ends_the_connection_alone(house, monkeypatch):
+    async with house.client() as client, house.client() as other:
+        await reach(client, "active")
+        await reach(other, "active")
+        call = house.node._browsers.call(client.all("hello.ack")[0]["sessionId"])
+        monkeypatch.setattr(call, "unrecognised", lambda n_frames: 1 / 0)
+        await client.ws.send_bytes(bytes(640))
+        assert (await client.get("error"))["code"] == "server.internal"
+        assert await client.closed() == 1011
+        assert await other.ask()
 
 
 async def test_a_bot_that_does_not_answer_is_named(house):

@@ -53,6 +53,49 @@ def test_the_order_of_a_session():
     assert feed(machine, "input.text", text="Hi") == []
 
 
+SOUND = {
+    "hello": {"version": "v1"},
+    "input.text": {"text": "Hi"},
+    "output.audio.played": {"turn_id": 1, "position_ms": 0},
+}
+"""What a message of each type must have to be sound."""
+
+
+def in_state(state):
+    machine = protocol()
+    steps = {
+        State.WAIT_START: lambda: feed(machine, "hello", version="v1"),
+        State.STARTING: lambda: feed(machine, "session.start"),
+        State.ACTIVE: machine.started,
+    }
+    for reached, step in steps.items():
+        if machine.state is not state:
+            step()
+            assert machine.state is reached
+    return machine
+
+
+@pytest.mark.parametrize("state", [s for s in State if s is not State.STOPPED])
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_each_message_in_each_state_is_understood_or_out_of_order_and_changes_nothing(kind, state):
+    machine = in_state(state)
+    steps = feed(machine, kind, **SOUND.get(kind, {}))
+    faults = [step.code for step in steps if isinstance(step, Fault)]
+    if state in MESSAGES[kind].states:
+        assert faults == []
+    else:
+        assert faults == ["protocol.order"]
+        assert len(steps) == 1
+        assert machine.state is state
+
+
+@pytest.mark.parametrize("state", [State.WAIT_HELLO, State.WAIT_START, State.STARTING])
+def test_sound_before_the_session_is_out_of_order(state):
+    machine = in_state(state)
+    assert [step.code for step in machine.take_sound(640, 0)] == ["protocol.order"]
+    assert machine.state is state
+
+
 def test_a_refused_start_may_be_tried_again():
     machine = protocol()
     feed(machine, "hello", version="v1")
