@@ -100,7 +100,7 @@ class VoiceLink:
     """From the voice state; empty = not come yet."""
     endpoint: str = ""
     """Host and port of the voice server; empty = none for now, another one will be named."""
-    token: str = ""
+    token: str = field(default="", repr=False)
     """For the voice server alone."""
     code: str = ""
     """Error code once she was put out, else empty."""

@@ -16,6 +16,7 @@ from procs.bot_main.core.pages import split
 from procs.bot_main.core.queue import ATTEMPTS, Row
 from procs.bot_main.features.base import Gate
 from procs.bot_main.inbox import Inbox
+from procs.bot_main.writing import seen_writing
 
 WORKERS = 4
 """Channels answered at the same time while nothing has piled up."""
@@ -23,8 +24,6 @@ PAUSE_S = 1.5
 """Between two answers to messages that had to wait: below Discord's limits, and easy to read."""
 POST_RETRY_S = 5.0
 """Between two tries of a post while Discord is away."""
-TYPING_S = 8.0
-"""Discord shows for ten seconds that somebody writes."""
 
 Answerer = Callable[[Incoming], Awaitable[str]]
 """Makes the answer to a message; raises `BackendError`."""
@@ -141,9 +140,9 @@ class Outbox:
             return await self._keep_answer(row, sentence("peer_lost"))
         row = self._inbox.queue.begin(row.id)
         await self._inbox.commit()
-        typing = asyncio.create_task(self._type(row.message.channel_id))
         try:
-            text = await self._answer(row.message)
+            async with seen_writing(self._chat, self._bus.log, row.message.channel_id):
+                text = await self._answer(row.message)
         except BackendError as error:
             if self._inbox.queue.fail(row, self._wall_ms()):
                 self._bus.log.info("answer later", code=error.code, attempts=row.attempts)
@@ -151,8 +150,6 @@ class Outbox:
                 return None
             self._bus.log.warning("no answer", code=error.code, detail=error.detail)
             text = sentence(error.code)
-        finally:
-            typing.cancel()
         return await self._keep_answer(row, text)
 
     async def _keep_answer(self, row: Row, text: str) -> Row | None:
@@ -169,10 +166,10 @@ class Outbox:
             await self._advance(row, number + 1)
 
     async def _advance(self, row: Row, n_posted: int) -> None:
-        rest = self._inbox.queue.posted(row.id, n_posted)
+        if row.is_marked and n_posted >= len(row.pages):
+            await self._inbox.unmark(row.message)  # before it is settled: a later life forgets no mark
+        self._inbox.queue.posted(row.id, n_posted)
         await self._inbox.commit()
-        if rest is None and row.is_marked:
-            await self._inbox.unmark(row.message)
 
     async def _give_way(self, row: Row, error: BackendError) -> float:
         """Discord did not take the answer: never if it is forbidden, else later; seconds until then."""
@@ -182,15 +179,6 @@ class Outbox:
         self._inbox.queue.settle(row.id)
         await self._inbox.commit()
         return 0.0
-
-    async def _type(self, channel_id: int) -> None:
-        """She is seen writing."""
-        while True:
-            try:
-                await self._chat.typing(channel_id)
-            except BackendError as error:
-                self._bus.log.debug("typing", code=error.code)
-            await asyncio.sleep(TYPING_S)
 
     def _wall_ms(self) -> int:
         return self._bus.clock.wall_ns() // 1_000_000

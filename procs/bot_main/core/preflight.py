@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from bus.errors import CODES, sentence
 from procs.bot_main.core.chat import VoiceRoom
 
-NOT_IN_VOICE = "❌ You must be in a voice channel!"
+NOT_IN_VOICE = f"❌ {CODES['voice_not_in_channel'].cause}"
 ALREADY = "❌ Already in a voice session! Use `{prefix} leave` first."
-FULL = "❌ Voice channel is full!"
+FULL = f"❌ {CODES['voice_channel_full'].cause}"
 NO_VOICE = "❌ TTS pipeline not available. Check soprano/rvc containers."
 
 

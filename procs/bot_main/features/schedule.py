@@ -17,7 +17,7 @@ from procs.bot_main.core.chat import DM, Incoming, Post
 from procs.bot_main.core.schedule import Job, When
 from procs.bot_main.feature_settings import ScheduleSettings
 from procs.bot_main.features.base import Call, Feature, Kit
-from procs.bot_main.mood_now import ASLEEP, mood_now
+from procs.bot_main.mood_now import ASLEEP, MOOD, mood_key, mood_now
 from procs.bot_main.outage import Outage
 
 GAP_S = 5.0
@@ -125,13 +125,13 @@ class Schedule:
         """Asleep is a mood with an end, so she wakes up even if nobody wakes her."""
         wakeup = self._jobs.get(f"wakeup-{job.guild_id}")
         end_ms = self.next_ms(wakeup, self._now_ms) if wakeup else self._now_ms + core.SLEEP_MS
-        self._kit.shelf.put("mood", str(job.guild_id), {"name": ASLEEP, "until_ms": end_ms})
+        self._kit.shelf.put(MOOD, mood_key(job.guild_id), {"name": ASLEEP, "until_ms": end_ms})
         await self._say(job, due_ms, core.line(core.GOODNIGHTS, due_ms // 86_400_000))
 
     async def _wakeup(self, job: Job, due_ms: int) -> None:
         """Only who sleeps wakes up; her next mood is the rotation's."""
         if mood_now(self._kit.shelf, job.guild_id) == ASLEEP:
-            self._kit.shelf.put("mood", str(job.guild_id), None)
+            self._kit.shelf.put(MOOD, mood_key(job.guild_id), None)
 
     async def _birthday(self, job: Job, due_ms: int) -> None:
         """Who has left the server is not greeted."""
@@ -213,7 +213,7 @@ class Schedule:
             for id_ in ids:
                 self._drop(id_)
             if mood_now(self._kit.shelf, call.guild_id) == ASLEEP:
-                self._kit.shelf.put("mood", str(call.guild_id), None)
+                self._kit.shelf.put(MOOD, mood_key(call.guild_id), None)
             return "Then I'll stay up."
         times = [core.clock_time(word) for word in words]
         if not 1 <= len(times) <= 2 or times[0] is None or times[-1] is None:

@@ -10,13 +10,13 @@ from procs.bot_main.core.personas import Personas
 from procs.bot_main.core.text_chat import asked, document_of, forgotten, history_of, question, system, tidy
 from procs.bot_main.feature_settings import TextSettings
 from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.mood_now import MOOD, mood_key
+from procs.bot_main.persona_now import is_evil, persona_now
 
 LOOK_S = 5.0
 """Between two looks at the moods' times."""
-MOOD, HISTORY, PERSONA, NICKNAME = "mood", "history", "persona", "nickname"
+HISTORY, PERSONA, NICKNAME = "history", "persona", "nickname"
 """Kinds of documents on the shelf."""
-OWN = "dm"
-"""Key of the mood that she has outside servers."""
 EVERYWHERE = "all"
 
 
@@ -62,7 +62,8 @@ class TextChat:
         shelf, key = self._kit.shelf, str(message.channel_id)
         history = history_of(shelf.get(HISTORY, key), self._settings.history_messages)
         feeling = self._turn(message.guild_id)
-        who = system(self._persona(), self._kit.name, feeling.name)
+        persona = persona_now(shelf, self._kit.section(Personas))
+        who = system(persona, self._kit.name, feeling.name)
         model = self._settings.evil_model if self.is_evil else ""
         try:
             text = await self._kit.text.complete(
@@ -93,7 +94,7 @@ class TextChat:
     @property
     def is_evil(self) -> bool:
         """Whether her evil self writes."""
-        return (self._kit.shelf.get(PERSONA, EVERYWHERE) or {}).get("name") == "evil"
+        return is_evil(self._kit.shelf)
 
     # --- moods --------------------------------------------------------------------------------------
 
@@ -121,18 +122,18 @@ class TextChat:
 
     def _turn(self, guild_id: int) -> Feeling:
         """Her mood in a place, turned if its time is over."""
-        feeling = Feeling.of(self._kit.shelf.get(MOOD, _key(guild_id)))
+        feeling = Feeling.of(self._kit.shelf.get(MOOD, mood_key(guild_id)))
         now = turned(feeling, self._now_ms, _lasts_ms(guild_id), random.random())
         if now != feeling:
             self._put(guild_id, now)
         return now
 
     def _put(self, guild_id: int, feeling: Feeling) -> None:
-        self._kit.shelf.put(MOOD, _key(guild_id), feeling.document)
+        self._kit.shelf.put(MOOD, mood_key(guild_id), feeling.document)
 
     async def _show(self, guild_id: int) -> None:
         """Her nickname in a server, on change only; one that is forbidden is not tried again until then."""
-        feeling = Feeling.of(self._kit.shelf.get(MOOD, _key(guild_id)))
+        feeling = Feeling.of(self._kit.shelf.get(MOOD, mood_key(guild_id)))
         wanted = nickname(self._kit.name, feeling.name, is_evil=self.is_evil)
         shown = (self._kit.shelf.get(NICKNAME, str(guild_id)) or {}).get("name", self._kit.name)
         if wanted == shown:
@@ -145,17 +146,9 @@ class TextChat:
                 return
         self._kit.shelf.put(NICKNAME, str(guild_id), {"name": wanted})
 
-    def _persona(self) -> str:
-        personas = self._kit.section(Personas)
-        return personas.evil if self.is_evil else personas.miku
-
     @property
     def _now_ms(self) -> int:
         return self._kit.bus.clock.wall_ns() // 1_000_000
-
-
-def _key(guild_id: int) -> str:
-    return str(guild_id) if guild_id != DM else OWN
 
 
 def _lasts_ms(guild_id: int) -> int:

@@ -1,9 +1,5 @@
 """Vision: pictures, GIFs and short videos that people show her are described by a model with eyes."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from bus.errors import BackendError
 from procs.bot_main.backends.base_images import Attachments, VisionModel
 from procs.bot_main.backends.base_model import Picture
@@ -13,9 +9,8 @@ from procs.bot_main.core.vision import question, to_look_at
 from procs.bot_main.feature_settings import VisionSettings
 from procs.bot_main.features.base import Call, Feature, Kit
 from procs.bot_main.persona_now import persona_now
+from procs.bot_main.writing import seen_writing
 
-TYPING_S = 8.0
-"""Discord shows for ten seconds that somebody writes."""
 ANSWER_TOKENS = 400
 
 
@@ -39,7 +34,7 @@ class Vision:
         """Describe it."""
         if not self._settings.base_url:
             raise BackendError("vision_unavailable", "vision.base_url is empty", retryable=False)
-        async with self._typing(message.channel_id):
+        async with seen_writing(self._kit.chat, self._kit.bus.log, message.channel_id):
             shown = await self._shown(to_look_at(message))
             answer = await self._asked(message, shown)
         await self._kit.chat.send(message.channel_id, Post(answer, reply_to=message.id))
@@ -73,23 +68,6 @@ class Vision:
             )
         except BackendError as error:
             raise BackendError("vision_unavailable", f"{error.code}: {error.detail}") from None
-
-    @asynccontextmanager
-    async def _typing(self, channel_id: int) -> AsyncIterator[None]:
-        """She is seen writing while the body runs."""
-        task = asyncio.create_task(self._type(channel_id))
-        try:
-            yield
-        finally:
-            task.cancel()
-
-    async def _type(self, channel_id: int) -> None:
-        while True:
-            try:
-                await self._kit.chat.typing(channel_id)
-            except BackendError as error:
-                self._kit.bus.log.debug("typing", code=error.code)
-            await asyncio.sleep(TYPING_S)
 
 
 def make(kit: Kit) -> Feature:

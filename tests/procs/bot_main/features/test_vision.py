@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bus.errors import BackendError
+from procs.bot_main import writing
 from procs.bot_main.backends.base_images import Attachments, VisionModel
 from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.core.chat import Attachment, Incoming
@@ -114,7 +115,7 @@ async def test_without_a_vision_model_whoever_asks_is_told():
 
 
 async def test_cancelled_it_says_nothing_and_types_no_more(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(vision, "TYPING_S", 0.005)
+    monkeypatch.setattr(writing, "TYPING_S", 0.005)
     files = TwoFiles()
     files.hangs = True
     async with eyes(ToldModel("A cat!"), files) as (parts, feature):
