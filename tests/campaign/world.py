@@ -148,9 +148,9 @@ class World:
     async def discord_home(self) -> DiscordHome:
         """A running stack in a Discord of our own."""
         if self._discord is None:
-            self._discord = ExitStack()
-            home = discord_home(self.new_folder())
-            self._discord_home = await asyncio.to_thread(self._discord.enter_context, home)
+            running, home = ExitStack(), discord_home(self.new_folder())
+            self._discord_home = await asyncio.to_thread(running.enter_context, home)
+            self._discord = running
         return self._discord_home
 
     async def end_discord(self) -> None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
@@ -109,7 +110,7 @@ class LlmDouble:
         default: answer to requests for which nothing was played.
         port: 0 = any free one; see `url`.
         models: names it lists.
-        echoes: whether the default answer is what it was asked.
+        text_file: what stands there when a request comes is the default answer instead.
         api_key: if set, everything but `/health` is refused without it.
     """
 
@@ -120,9 +121,9 @@ class LlmDouble:
         port: int = 0,
         models: tuple[str, ...] = (MODEL,),
         api_key: str = "",
-        echoes: bool = False,
+        text_file: Path | None = None,
     ) -> None:
-        self.echoes = echoes
+        self.text_file = text_file
         self.default = default or say(*words("Hello there. I am a stub."))
         self.models = models
         self.health_status = 200
@@ -193,8 +194,8 @@ class LlmDouble:
 
     @property
     def _usual(self) -> Script:
-        """The answer to the newest request when nothing else was played."""
-        return say(self.requests[-1]["messages"][-1]["content"]) if self.echoes else self.default
+        """The answer when nothing else was played."""
+        return say(self.text_file.read_text()) if self.text_file else self.default
 
     async def _perform(self, request: web.Request, script: Script) -> web.StreamResponse:
         """Play a script; pauses are counted from the beginning, so that they do not add up errors."""
@@ -282,10 +283,10 @@ async def main() -> None:
     parser.add_argument("--first-token-ms", type=float, default=0.0)
     parser.add_argument("--token-ms", type=float, default=5.0)
     parser.add_argument("--text", default="Hello there, I am a stub. I say the same thing again and again.")
-    parser.add_argument("--echo", action="store_true", help="say what was asked instead")
+    parser.add_argument("--text-file", type=Path, help="say what stands there instead, read at each request")
     args = parser.parse_args()
     script = say(*words(args.text), first_ms=args.first_token_ms, token_ms=args.token_ms)
-    async with LlmDouble(script, port=args.port, echoes=args.echo) as double:
+    async with LlmDouble(script, port=args.port, text_file=args.text_file) as double:
         print(double.url, flush=True)
         await asyncio.Event().wait()
 

@@ -56,6 +56,7 @@ class Director:
         if name not in self.guilds:
             owner = self.discord.world.add_user(OWNER)
             self.guilds[name] = self.discord.world.add_guild(name, owner)
+            self.people.setdefault(OWNER, Person(self, owner))
         return self.guilds[name]
 
     def place(self, name: str, kind: Kind = Kind.TEXT, guild: str = "Home", user_limit: int = 0) -> Place:

@@ -1,0 +1,246 @@
+"""What people meet in Discord when something is missing, refuses, hangs or goes away, and that it mends."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from bus.errors import CODES, sentence
+from tests.discord.gateway.intents import PRIVILEGED
+from tests.discord.tone_reader import letters
+from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home
+from tests.waiting import wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord troubles")]
+
+NO_VOICE = "❌ TTS pipeline not available. Check soprano/rvc containers."
+AS_TEXT = "⚠️ (Voice failed, text mode): "
+LONG = "She says this sentence, and then another one follows, and one more after that."
+
+TARGETS = ("@everyone", "@here", "<@{ann}>", "<@!{ann}>", "<@&{role}>")
+WRAPPINGS = (
+    "{}", "{0}{0}{0}", "hi {}!", "**{}**", "> {}", "||{}||", "# {}", "[{}](https://example.org)", "- {}",
+    "\u200b{}", "{}\u202e", "`{}`", "```\ncode\n```{}", "```\n{}\n```", "*{0}*~~{0}~~", "\\{}", "<{}>",
+)  # fmt: skip
+ATTACKS_EACH = 35
+"""In one message."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscordHome]:
+    with discord_home(tmp_path_factory.mktemp("discord")) as home:
+        home.remote.change("rules", identify_interval_s=0.0)
+        yield home
+
+
+@pytest.fixture
+def lounge(home: DiscordHome) -> Iterator[DiscordHome]:
+    """In a session, with Ann listening."""
+    home.joins()
+    yield home
+    home.leaves()
+
+
+def says_of_itself(home: DiscordHome, node: str, state: str) -> bool:
+    """Whether a process's health is that."""
+    return bool(home.stack.status()[node]["state"] == state)
+
+
+def written(home: DiscordHome, since: int) -> list[str]:
+    """What she has written since, the panel aside."""
+    return [text for text in home.bot.texts()[since:] if not text.startswith("🎤 **")]
+
+
+def test_without_a_voice_she_is_not_called_in_vain(home):
+    home.remote.person("Ann").joins(place="Lounge")
+    home.voice.stop()
+    wait_until(lambda: says_of_itself(home, "tts_bridge", "degraded"))
+    assert home.answer("!miku join") == f"{NO_VOICE}\n{sentence('tts_unreachable')}"
+    assert home.bot.voice() is None
+    home.voice.start()
+    wait_until(lambda: says_of_itself(home, "tts_bridge", "ready"))
+    home.joins()
+    home.leaves()
+
+
+def test_a_voice_that_dies_is_told_once_and_answers_are_written_until_it_is_back(lounge):
+    since = len(lounge.bot.texts())
+    lounge.voice.stop()
+    for n in (1, 2):
+        lounge.says(f"Sing {n} times")
+        wait_until(lambda n=n: sum(text == AS_TEXT + ANSWER for text in written(lounge, since)) == n)
+    notices = [text for text in written(lounge, since) if "Until then I write my answers." in text]
+    assert len(notices) == 1
+    assert len(written(lounge, since)) == 3
+    lounge.voice.start()
+    wait_until(lambda: says_of_itself(lounge, "tts_bridge", "ready"))
+    lounge.says("!miku say Well again.")
+    wait_until(lambda: written(lounge, since)[3:] == ["🎤 My voice is back."])
+    assert lounge.words().endswith(letters("Well again."))
+
+
+def test_a_model_that_is_gone_is_told_and_the_session_lives(lounge):
+    lounge.model.stop()
+    said = lounge.answer("Sing for us")
+    assert said == f"(in voice) *Miku seems confused...*\n{sentence('llm_unreachable')}"
+    lounge.model.start()
+    wait_until(lambda: says_of_itself(lounge, "llm_streamer", "ready"))
+    lounge.says("Sing for us")
+    wait_until(lambda: lounge.words().endswith(letters(ANSWER)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"point": "udp_in", "times": None}, "voice_udp_blocked"),
+        ({"point": "op4", "do": "swallow", "times": None}, "voice_refused"),
+    ],
+)
+def test_a_join_that_can_not_be_is_named_before_people_give_up(home, fault, code):
+    home.remote.person("Ann").joins(place="Lounge")
+    home.remote.faults.arm(**fault)
+    assert home.answer("!miku join") == f"❌ {sentence(code)}", "any other cause means that it took too long"
+    home.remote.faults.disarm()
+    wait_until(lambda: not home.session() and home.bot.voice() is None)
+    home.joins()
+    home.leaves()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"point": "op4", "do": "swallow", "times": None},
+        {"point": "voice_identify", "do": "silence", "times": None},
+    ],
+)
+def test_she_leaves_while_a_connect_hangs(home, fault):
+    home.remote.person("Ann").joins(place="Lounge")
+    home.remote.faults.arm(**fault)
+    home.says("!miku join")
+    wait_until(lambda: home.session().get("phase") == "starting")
+    assert home.answer("!miku leave").startswith("👋 Left voice channel!")
+    home.remote.faults.disarm()
+    wait_until(lambda: not home.session() and home.bot.voice() is None)
+    home.joins()
+    home.leaves()
+
+
+def test_a_second_server_is_told_that_she_is_elsewhere(lounge):
+    lounge.remote.director.place(name="office", guild="Work")
+    lounge.remote.director.voice_place(name="Desk", guild="Work")
+    lounge.remote.director.person(name="Wim", guild="Work")
+    lounge.bot.is_invited(guild="Work")
+    lounge.remote.person("Wim").joins(place="Desk")
+    assert lounge.answer("!miku join", "Wim", "office") == f"❌ {sentence('session_active')}"
+    assert lounge.answer("!miku voice-status", "Wim", "office") == "No active voice session"
+    assert lounge.session()["phase"] == "active"
+
+
+def test_she_leaves_an_empty_room_after_the_servers_own_time(home):
+    home.joins()
+    assert "leave_when_alone_s" in home.answer("!miku settings leave_when_alone_s 1", "Owner")
+    home.remote.person("Ann").leaves()
+    wait_until(lambda: home.bot.voice() is None)
+    wait_until(lambda: home.texts()[-1] == "👋 Everybody has left, so I left too.")
+    home.answer("!miku settings leave_when_alone_s default", "Owner")
+
+
+def test_waiting_prompts_follow_what_their_writers_do_to_them(lounge):
+    ann = lounge.remote.person("Ann")
+    lounge.says(f"!miku say {LONG}")
+    gone, wrong = lounge.says("!miku say Not this."), lounge.says("!miku say Good evning.")
+    wait_until(lambda: "2️⃣" in lounge.reactions(wrong))
+    ann.edits(message=wrong, text="!miku say Good evening.")
+    ann.deletes(message=gone)
+    wait_until(lambda: lounge.words() == letters(LONG + "Good evening."), 40)
+
+
+def test_without_the_intent_she_answers_to_slash_and_mention_and_says_what_is_missing(home):
+    logs_in_with(home, intents=0)
+    missing = CODES["discord_intent_missing"].cause
+    ann = home.remote.person("Ann")
+    ann.joins(place="Lounge")
+    since = len(home.bot.texts())
+    home.says("!miku voice-status")
+    ann.uses(command="miku join", place="general")
+    wait_until(lambda: any(text.startswith("🎤 Joined Lounge!") for text in written(home, since)))
+    assert missing in "".join(written(home, since))
+    wait_until(lambda: home.bot.is_connected())
+    assert missing in home.answer(f"{home.bot.mention()} voice-status")
+    ann.uses(command="miku say", place="general", text="I hear you.")
+    wait_until(lambda: home.words().endswith(letters("I hear you.")))
+    assert not any("No active" in text for text in written(home, since)), "what she can't read is no command"
+    logs_in_with(home, intents=PRIVILEGED)
+    home.leaves()
+
+
+def logs_in_with(home: DiscordHome, intents: int) -> None:
+    """She is born again with other privileged intents, and takes commands."""
+    home.bot.is_granted(privileged=intents)
+    pid = home.stack.kill("bot_main")
+
+    def is_back() -> bool:
+        told = home.stack.status()["bot_main"]
+        return told["pid"] not in (0, pid) and "discord" in told["facts"]
+
+    wait_until(is_back)
+
+
+def attacks(home: DiscordHome) -> list[str]:
+    """Texts that would make Discord notify people, some dozens in each."""
+    role = home.remote.director.role(name="team", permissions=[], mentionable=True)
+    ids = {"ann": home.remote.person("Ann").mention()[2:-1], "role": role}
+    targets = [target.format(**ids) for target in TARGETS]
+    found = [wrapping.format(target) for wrapping, target in itertools.product(WRAPPINGS, targets)]
+    return ["\n".join(found[at : at + ATTACKS_EACH]) for at in range(0, len(found), ATTACKS_EACH)]
+
+
+def test_nobody_is_pinged_by_what_she_is_made_to_write(home):
+    home.remote.director.allow(permissions=["MENTION_EVERYONE"])
+    home.remote.change("rules", rate_limits=False)
+    texts = attacks(home)
+    since = len(home.bot.texts())
+    for text in texts:
+        home.thinks(text)
+        home.answer(f"{home.bot.mention()} Whom do you call?")
+    home.joins()
+    home.voice.stop()
+    for text in texts:
+        home.thinks(text)
+        written_before = len(home.bot.texts())
+        home.says("Whom do you call?")
+        wait_until(lambda n=written_before: any(AS_TEXT in one for one in home.bot.texts()[n:]))
+        home.says(f"!miku say {text}")
+        wait_until(lambda n=written_before: sum(AS_TEXT in one for one in home.bot.texts()[n:]) == 2)
+        home.remote.person("Ann").uses(command="miku say", place="general", text=text)
+        wait_until(lambda n=written_before: sum(AS_TEXT in one for one in home.bot.texts()[n:]) == 3)
+    home.thinks(ANSWER)
+    home.voice.start()
+    wait_until(lambda: says_of_itself(home, "tts_bridge", "ready"))
+    home.leaves()
+    home.remote.change("rules", rate_limits=True)
+    told = "\n".join(home.bot.texts()[since:])
+    assert told.count("@everyone") >= len(WRAPPINGS) * 4, "she was made to"
+    assert home.bot.pings() == []
+    assert home.remote.journal.implicit_mentions() == []
+
+
+def test_slash_commands_are_acknowledged_within_a_second(home):
+    after_ms = [asked["answered_after_ms"] for asked in home.remote.journal.interactions()]
+    answered = [ms for ms in after_ms if ms is not None]
+    assert answered
+    assert max(answered) < 1_000
+
+
+def test_nobody_sees_credentials_or_words(lounge):
+    lounge.says("!miku say Canary sentence seventeen.")
+    wait_until(lambda: lounge.words().endswith(letters("Canary sentence seventeen.")))
+    sniffer = lounge.stack.begin_sniffer("echo", "control.voice_link", "--show-content", "--for", "10s")
+    try:
+        wait_until(lambda: "control.voice_link" in sniffer.seen())
+    finally:
+        sniffer.end()
+    assert "endpoint" not in sniffer.seen()
+    logs = lounge.stack.logs()
+    assert lounge.token not in logs
+    assert "Canary sentence" not in logs
