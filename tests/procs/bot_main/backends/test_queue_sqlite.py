@@ -35,7 +35,7 @@ def test_what_was_written_is_there_for_the_next_life(path):
 
 def test_it_is_durable(path):
     store = SqliteQueue(path)
-    db = store._connected()
+    db = store._file.connected()
     assert db.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert db.execute("PRAGMA synchronous").fetchone()[0] == 2
 
@@ -65,7 +65,7 @@ def test_a_row_that_can_not_be_read_is_left_out(path):
 def test_a_file_of_a_newer_version_is_refused(path):
     store = SqliteQueue(path)
     store.load()
-    store._connected().execute("PRAGMA user_version = 99")
+    store._file.connected().execute("PRAGMA user_version = 99")
     store.close()
     with pytest.raises(BadSettings):
         SqliteQueue(path).load()
