@@ -158,7 +158,7 @@ class House:
     def _wanted(self, message: Incoming) -> Row | None:
         """The row of the first feature that wants a message.
 
-        One that would say nothing while it stands back keeps nobody from an answer: the message is queued then.
+        One of which nothing is said while it stands back keeps nobody from an answer: that is queued then.
         """
         wanting = (row for row in self._rows.values() if self.features[row.name].wants(message))
         first = next(wanting, None)

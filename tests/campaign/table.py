@@ -13,6 +13,7 @@ from tests.campaign.plays import (
     levels,
     models,
     orders,
+    queue_kills,
     recovery,
     soak,
     stalls,
@@ -162,6 +163,12 @@ CAMPAIGNS: tuple[Campaign, ...] = (
         "back in the channel; with bot_main gone the sentence is finished",
         100, discord.d3_kills,
         limits=(Limit("killed to heard again, s", 0.95, 10),),
+    ),
+    Campaign(
+        "Q1", "in Discord: kill -9 of bot_main at random moments while five people write",
+        "every message is answered once; none waits for ever, no mark stays",
+        200, queue_kills.q1_kills,
+        limits=(Limit("session over to all answered, s", 0.95, 30),),
     ),
     Campaign(
         "U1", "an hour of speech without a pause",
