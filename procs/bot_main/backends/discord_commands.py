@@ -6,6 +6,7 @@ Source: Discord's "Application Commands" and "Interactions".
 from typing import Any
 
 from procs.bot_main.backends.discord_posts import Json, clicked
+from procs.bot_main.core.pages import sound
 from procs.bot_main.core.slash import OptionKind, SlashCommand, SlashOption
 
 GROUP = "miku"
@@ -69,4 +70,4 @@ def asked(kind: int, data: Json) -> tuple[str, dict[str, str]] | None:
 
 
 def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)[:VALUE_CHARS]
+    return str(value).lower() if isinstance(value, bool) else sound(str(value)[:VALUE_CHARS])

@@ -1,10 +1,11 @@
-"""From the library's objects to our own words."""
+"""From the library's objects to our own words; their text is sound: whoever gets it can encode it."""
 
 import re
 
 import discord
 
 from procs.bot_main.core.chat import DM, Attachment, Incoming, Person, Rights, VoiceRoom
+from procs.bot_main.core.pages import sound
 
 TEXT_CHARS = 4_000
 """Of a message, the most Discord lets anybody write."""
@@ -42,18 +43,18 @@ class Eyes:
             reply_to_id=(message.reference.message_id or 0) if message.reference else 0,
             reply_to_text=self._text(original) if original else "",
             attachments=tuple(_attachment(one) for one in message.attachments[:ATTACHMENTS]),
-            source=message.content[:TEXT_CHARS],
+            source=sound(message.content[:TEXT_CHARS]),
         )
 
     def person(self, someone: Someone) -> Person:
         """Somebody with their rights in the guild they were met in."""
-        is_owner = someone.id in self._owner_ids
+        is_owner, name = someone.id in self._owner_ids, sound(someone.display_name)
         if not isinstance(someone, discord.Member):
-            return Person(someone.id, someone.display_name, Rights(is_owner=is_owner))
+            return Person(someone.id, name, Rights(is_owner=is_owner))
         may = someone.guild_permissions
         roles = frozenset(role.id for role in someone.roles if not role.is_default())
         rights = Rights(is_owner, may.manage_guild, may.move_members, roles)
-        return Person(someone.id, someone.display_name, rights)
+        return Person(someone.id, name, rights)
 
     def _is_addressed(self, message: discord.Message, original: discord.Message | None) -> bool:
         own_id = self._own_id
@@ -86,7 +87,7 @@ class Eyes:
             known = guild.get_channel_or_thread(int(found[1])) if guild else None
             return f"#{known.name if known else 'channel'}"
 
-        return _CHANNEL.sub(channel, _ROLE.sub(role, _USER.sub(user, text))).strip()
+        return sound(_CHANNEL.sub(channel, _ROLE.sub(role, _USER.sub(user, text)))).strip()
 
     @property
     def _own_id(self) -> int:
@@ -94,7 +95,7 @@ class Eyes:
 
 
 def _attachment(one: discord.Attachment) -> Attachment:
-    return Attachment(one.id, one.filename, one.url, one.content_type or "", one.size)
+    return Attachment(one.id, sound(one.filename), one.url, one.content_type or "", one.size)
 
 
 def voice_room(room: Vocal) -> VoiceRoom:

@@ -44,7 +44,7 @@ def bodies(post: Post, replied_author: int = 0) -> list[Body]:
         post: what to write.
         replied_author: who wrote the message that it replies to, where that is known.
     """
-    texts = pages.split(_sound(post.text)) or [""]
+    texts = pages.split(pages.sound(post.text)) or [""]
     nonce = _nonce(post)
     made = [_body(post, text) for text in texts]
     for number, payload in enumerate(made):
@@ -63,7 +63,7 @@ def edited(post: Post) -> Body:
     Raises:
         BadMessage: it does not fit in one.
     """
-    texts = pages.split(_sound(post.text)) or [""]
+    texts = pages.split(pages.sound(post.text)) or [""]
     if len(texts) > 1:
         raise BadMessage("an edited post must fit in one message")
     payload: Json = {"components": [], "attachments": []} | _body(post, texts[0]) | _buttons(post.buttons)
@@ -94,11 +94,6 @@ def _with_files(payload: Json, files: tuple[File, ...]) -> Body:
         return Body(payload)
     named = [{"id": number, "filename": file.name} for number, file in enumerate(files[:FILES])]
     return Body(payload | {"attachments": named}, files[:FILES])
-
-
-def _sound(text: str) -> str:
-    """Halves of characters joined where they belong together, else replaced: JSON can't carry them."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _buttons(buttons: tuple[Button, ...]) -> Json:

@@ -47,6 +47,11 @@ def units(text: str) -> int:
     return len(text) + sum(char > "\uffff" for char in text)
 
 
+def sound(text: str) -> str:
+    """Halves of characters joined where they belong together, else replaced: UTF-8 can't carry them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def split(text: str, limit: int = PAGE_UNITS) -> list[str]:
     """The messages a text becomes; those that would show nothing are left out."""
     return [page.text for page in cut(text, limit) if page.body.strip()]

@@ -218,6 +218,12 @@ async def test_before_she_is_online_writing_fails_with_a_code(stage: Scene, tmp_
     assert (other.guild_ids(), other.person(1, 2), other.channel_name(3)) == ([], None, "")
 
 
+async def test_half_a_character_in_a_message_comes_as_text_that_can_be_kept(stage: Scene) -> None:
+    stage.director.person("Ann").says("general", "half \ud83d a face")
+    told = await stage.next(Incoming)
+    assert (told.text.encode(), told.source) == ("half \ufffd a face".encode(), told.text)
+
+
 async def test_a_login_that_is_closed_meanwhile_is_an_error_with_a_code(stage: Scene) -> None:
     session = stage.chat._gateway.session
     assert session is not None
