@@ -101,7 +101,10 @@ const openSound = () => player.open(showSound).catch(() => notice("This browser 
 
 const EVENTS = {
   "config.resolved": ({ webrtc }) => { byId("direct-row").hidden = !webrtc; },
-  "input.accepted": ({ turn_id: turn }) => turns.open.add(turn),
+  "input.accepted"({ turn_id: turn, waiting }) {
+    turns.open.add(turn);
+    if (waiting) notice(waiting === 1 ? "One prompt is answered first." : `${waiting} prompts are answered first.`);
+  },
   "assistant.response.delta"({ turn_id: turn, text, first_char: first }) {
     conversation.of(turn).add(first, text);
     conversation.show(turn);

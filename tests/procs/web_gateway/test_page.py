@@ -170,6 +170,8 @@ async def test_a_second_browser_is_told_that_a_session_runs_and_has_its_turn_aft
         await ask(page)
         turn = await newest_turn(page)
         await page.until(f"document.querySelector('li[data-turn=\"{turn}\"] .heard').textContent.length > 8")
+        await ask(page, "and then")
+        await page.until("notice.innerText === 'One prompt is answered first.'")
         await leave(page)
         await second.click("#join")
         await second.until("state.textContent === 'listening' && !text.disabled")

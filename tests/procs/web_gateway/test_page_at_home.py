@@ -1,4 +1,4 @@
-"""The page beside a Discord: what stands back and waits; sound by WebRTC; a session that nobody came back to."""
+"""The page beside a Discord: what stands back and waits, sound by WebRTC, a session whose time is over."""
 
 import asyncio
 import base64
