@@ -1,8 +1,9 @@
 """Calls and their turns in one SQLite file: who spoke when, for how long, and what was heard.
 
 Writes go through a bounded queue to one thread, so that no disk ever holds up the sound; what does not fit
-is counted and left out. The file has mode 0600: it holds what people said. Source: SQLite's documentation
-of WAL and `user_version`.
+is counted and left out. The file has mode 0600: it holds what people said. A damaged one is set aside,
+never deleted; one of a newer version is left alone. Source: SQLite's documentation of result codes, WAL and
+`user_version`.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ CALLS_KEPT = 1_000
 """The oldest beyond them are deleted, with their turns."""
 
 BUSY_MS = 2_000
+
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Result codes after which nothing in the file can be trusted."""
 
 
 _CALLS = (
@@ -192,13 +196,31 @@ class History:
             if not works:
                 return
             try:
-                with closing(self._connect()) as db, db:
-                    for work in works:
-                        work(db)
+                try:
+                    self._commit(works)
+                except sqlite3.DatabaseError as error:
+                    if getattr(error, "sqlite_errorcode", 0) & 0xFF not in DAMAGED:
+                        raise
+                    self._set_aside()
+                    self._commit(works)
                 self.trouble = ""
             except (sqlite3.Error, OSError) as error:
                 self.n_left_out += len(works)
                 self.trouble = getattr(error, "sqlite_errorname", "") or str(error)
+
+    def _commit(self, works: list[Work]) -> None:
+        with closing(self._connect()) as db, db:
+            for work in works:
+                work(db)
+
+    def _set_aside(self) -> None:
+        """Rename the damaged file and its companions."""
+        taken = {path.name for path in self._path.parent.iterdir()}
+        numbered = (f"{self._path.name}.damaged-{n}" for n in range(1, len(taken) + 2))
+        name = next(name for name in numbered if name not in taken)
+        for companion in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.rename(f"{self._path}{companion}", self._path.with_name(name + companion))
 
     async def _read(self, statement: str, values: tuple[object, ...]) -> list[dict[str, Any]]:
         def read() -> list[dict[str, Any]]:
@@ -216,7 +238,10 @@ class History:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         db = sqlite3.connect(self._path, timeout=BUSY_MS / 1000)
         try:
+            db.execute("PRAGMA synchronous = FULL")
             version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > len(MIGRATIONS):
+                raise sqlite3.DatabaseError(f"{self._path.name} is of a newer Miku: upgrade this one")
             if version < len(MIGRATIONS):
                 db.execute("PRAGMA journal_mode = WAL")
                 for number, step in enumerate(MIGRATIONS[version:], version + 1):

@@ -108,6 +108,27 @@ async def test_a_disk_that_fails_is_told_and_mended_by_itself(tmp_path):
     assert [call["id"] for call in await kept.calls("", 10)] == ["b"]
 
 
+async def test_a_damaged_file_is_set_aside_and_calls_are_kept_in_a_new_one(tmp_path):
+    (tmp_path / "calls.db").write_bytes(b"no database" * 99)
+    kept = History(tmp_path / "calls.db")
+    kept.begin(row("a"))
+    await written(kept)
+    assert (kept.trouble, kept.n_left_out) == ("", 0)
+    assert [call["id"] for call in await kept.calls("", 10)] == ["a"]
+    assert (tmp_path / "calls.db.damaged-1").read_bytes() == b"no database" * 99
+
+
+async def test_a_file_of_a_newer_version_is_left_alone_and_told(tmp_path):
+    with sqlite3.connect(tmp_path / "calls.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    kept = History(tmp_path / "calls.db")
+    kept.begin(row("a"))
+    await written(kept)
+    assert "newer Miku" in kept.trouble
+    with sqlite3.connect(tmp_path / "calls.db") as db:
+        assert db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
 async def test_the_file_does_not_grow_for_ever(tmp_path, monkeypatch):
     monkeypatch.setattr(history, "CALLS_KEPT", 3)
     kept = History(tmp_path / "calls.db")
