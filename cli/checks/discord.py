@@ -4,6 +4,7 @@ Source: Discord's documentation of GET /applications/@me (flags) and GET /gatewa
 """
 
 import asyncio
+import json
 import ssl
 from typing import Any
 
@@ -17,6 +18,7 @@ API_BASE = "https://discord.com/api/v10"
 PATIENCE_S = 1.8
 MESSAGE_CONTENT = 1 << 18 | 1 << 19
 """Flags of an application that may read messages: granted by Discord, or switched on for a small bot."""
+LIMIT_BYTES = 1024 * 1024
 FEW_LOGINS = 50
 """Discord resets the token of a bot that logs in more than 1,000 times a day."""
 
@@ -30,12 +32,14 @@ async def discord(situation: Situation) -> Finding:
         async with asyncio.timeout(PATIENCE_S), _session(settings) as session:
             application = await _get(session, settings, "applications/@me")
             gateway = await _get(session, settings, "gateway/bot")
+        return _judged(application, gateway)
     except _Refused as refused:
         code = "discord_token_invalid" if refused.status == 401 else "discord_unreachable"
         return _coded(code, f"HTTP {refused.status}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
         return _coded("discord_unreachable", str(error) or type(error).__name__)
-    return _judged(application, gateway)
+    except (AttributeError, TypeError):  # JSON of another shape
+        return _coded("discord_unreachable", "this is not Discord's REST interface")
 
 
 def _coded(code: str, value: str) -> Finding:
@@ -74,5 +78,10 @@ async def _get(session: aiohttp.ClientSession, settings: DiscordSettings, path: 
     async with session.get(f"{base}/{path}", allow_redirects=False) as answer:
         if answer.status != 200:
             raise _Refused(answer.status)
-        found: dict[str, Any] = await answer.json()
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > LIMIT_BYTES:
+                raise ValueError("a very long answer")
+        found: dict[str, Any] = json.loads(body)
         return found

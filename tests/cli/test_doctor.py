@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bus.messages import Health, NodeState
 from bus.topics import NODES
@@ -196,6 +198,21 @@ async def no_discord(clinic: Clinic) -> AsyncIterator[None]:
     yield
 
 
+@asynccontextmanager
+async def not_discord(clinic: Clinic) -> AsyncIterator[None]:
+    """Something else answers there, in JSON."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(["hello"])
+
+    app = web.Application()
+    app.router.add_get("/{any:.*}", answer)
+    async with TestServer(app) as server:
+        clinic.set("MIKU_DISCORD__API_BASE", str(server.make_url("/")))
+        clinic.set("MIKU_DISCORD__TOKEN", "a.token")
+        yield
+
+
 def file(name: str, content: str | bytes, mode: int = 0o600) -> Plant:
     return static(lambda clinic: clinic.write(name, content, mode))
 
@@ -242,6 +259,7 @@ FAULTS: dict[str, tuple[Plant, str, Grade, str]] = {
     "wrong token": (with_discord(token="not.a.token"), "discord", FAIL, "Reset Token"),
     "no intent": (with_discord(privileged=0), "discord", WARN, "Message Content Intent"),
     "no discord": (no_discord, "discord", FAIL, "network"),
+    "something else": (not_discord, "discord", FAIL, "discord.api_base"),
     "old package": (patched(software, "NEEDED", {"msgpack": (99,)}), "packages", FAIL, "make run"),
     "no opus": (patched(software, "_av_folder", lambda: Path("/nowhere")), "opus", FAIL, "make run"),
     "old python": (patched(software, "OLDEST_PYTHON", (9, 0)), "python", FAIL, "Install"),
