@@ -197,8 +197,8 @@ class House:
     async def _do(self, row: Row, message: Incoming) -> None:
         """Let a feature do what a message asks."""
         is_done = False
-        async with self._kit.gate.work(row.name) as allowed:
-            if allowed:
+        async with self._kit.gate.work(row.name) as is_allowed:
+            if is_allowed:
                 try:
                     await self.features[row.name].take(message)
                     self._codes.pop(row.name, None)
@@ -206,7 +206,9 @@ class House:
                     self._failed(row.name, error)
                     await self._reply(row, message, sentence(error.code))
                 is_done = True
-        if not is_done:
+        if not is_allowed:  # a session has begun since the message was offered
+            await self._route(self._wanted(message) or row, message, looks=False)
+        elif not is_done:
             await self._closed(row, message)
 
     async def _closed(self, row: Row, message: Incoming) -> None:

@@ -148,7 +148,9 @@ class World:
     async def discord_home(self) -> DiscordHome:
         """A running stack in a Discord of our own."""
         if self._discord is None:
-            running, home = ExitStack(), discord_home(self.new_folder())
+            # Runs kill more often than life does; the limit of starts has a campaign of its own (F3).
+            home = discord_home(self.new_folder(), MIKU_GUARDIAN__STARTS="1000")
+            running = ExitStack()
             self._discord_home = await asyncio.to_thread(running.enter_context, home)
             self._discord = running
         return self._discord_home

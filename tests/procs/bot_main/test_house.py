@@ -220,6 +220,17 @@ async def test_what_is_silent_swallows_no_message_to_her(tmp_path, probes):
         await until(lambda: probe.started == 1)
 
 
+async def test_a_session_that_begins_just_then_swallows_none_either(tmp_path, probes, monkeypatch):
+    async with living(tmp_path, (*probes(Action.SILENT), *TEXT)) as home:
+        await home.sink(Phase.ACTIVE)
+        seen_open, is_open = iter((True, True)), home.gate.is_open
+        monkeypatch.setattr(home.gate, "is_open", lambda name: next(seen_open, False) or is_open(name))
+        message = await home.says("probe_silent and you, Miku?", is_addressed=True)
+        await until(lambda: home.chat.reactions[message.id] == [MARK])
+        assert next(seen_open, None) is None, "it was offered while the gate was seen open"
+        assert home.house.features["probe_silent"].started == 0
+
+
 async def test_whoever_deletes_a_request_takes_it_back(tmp_path, probes):
     async with living(tmp_path, (*probes(Action.BLOCKED), *TEXT)) as home:
         home.house.features["probe_blocked"].hangs = True

@@ -265,9 +265,15 @@ async def test_history_is_what_people_wrote_oldest_first(world: World) -> None:
 
 async def test_her_replies_to_a_message_are_found(world: World) -> None:
     asked, other = world.says("one"), world.says("two")
-    hers = await world.chat.send(world.general, Post("to one", reply_to=asked))
+    assert await world.chat.replies(world.general, asked) == []
+    pages = [Post(text, reply_to=asked, nonce=text) for text in ("to one", "to one again")]
+    hers = [id_ for page in pages for id_ in await world.chat.send(world.general, page)]
     await world.chat.send(world.general, Post("to two", reply_to=other))
+    await world.chat.send(world.general, Post("to nobody"))
     assert await world.chat.replies(world.general, asked) == hers
+    world.deletes(asked)
+    await told(world, Deleted)
+    assert await world.chat.replies(world.general, asked) == hers, "they stand below a message that is gone"
 
 
 async def test_people_in_voice_are_counted_without_her(world: World) -> None:
