@@ -323,7 +323,7 @@ CODES: dict[str, Code] = {
         'End other programs on it, or lower gpu.needed_mib; gpu.when_short = "warn" lets it start anyway.',
     ),
     "recognition_missing": Code(
-        "Sound comes in from the microphone, but speech recognition is not there yet.",
+        "Sound comes in from the microphone, but there is no speech recognition.",
         "Type what you want to say.",
     ),
     "disk_full": Code(

@@ -2,8 +2,8 @@
 
 A section is a frozen dataclass whose fields are made by `setting(...)` and whose class carries
 `SECTION`; a node's `Config` names the sections it needs, or parts of one (`bus/shared_settings.py`). Every
-key can be overridden by `MIKU_<SECTION>__<KEY>` (top-level keys by `MIKU_<KEY>`), and some by the plan's own
-names (aliases).
+key can be overridden by `MIKU_<SECTION>__<KEY>` (top-level keys by `MIKU_<KEY>`), and some by names
+besides (aliases).
 `docs/settings.md` and `miku.example.toml` are derived from the same fields (`cli/settings_table.py`).
 """
 
@@ -38,6 +38,11 @@ class Meta:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+
+    @property
+    def one_of(self) -> str:
+        """The choices as a sentence names them; the empty text as it is written."""
+        return ", ".join(choice or '""' for choice in self.choices)
 
 
 def setting(
@@ -100,9 +105,7 @@ class SessionSettings:
 
     SECTION: ClassVar[str] = "session"
 
-    max_sessions: int = setting(
-        1, "Sessions at once; the plan's hardware carries one.", minimum=1, maximum=1000
-    )
+    max_sessions: int = setting(1, "Sessions at once; two graphics cards carry one.", minimum=1, maximum=1000)
     idle_leave_s: int = setting(
         120, "A session without prompts ends after this many seconds; 0 = never.", minimum=0, maximum=86_400
     )
@@ -255,7 +258,7 @@ def _checked(where: str, raw: Any, hint: Any, meta: Meta, *, from_text: bool) ->
     if meta.choices and value not in meta.choices:
         near = difflib.get_close_matches(str(value), meta.choices, n=1)
         hint_text = f"; did you mean {near[0]!r}?" if near else ""
-        raise BadSettings(f"{where} must be one of {', '.join(meta.choices)}{hint_text}")
+        raise BadSettings(f"{where} must be one of {meta.one_of}{hint_text}")
     if meta.minimum is not None and value < meta.minimum:
         raise BadSettings(f"{where} must be at least {meta.minimum:g}; it is {value:g}")
     if meta.maximum is not None and value > meta.maximum:

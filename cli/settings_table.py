@@ -148,12 +148,12 @@ def _row(section: type[Any], field: "dataclasses.Field[Any]") -> str:
 
 def _limits(meta: Meta) -> str:
     if meta.choices:
-        return f" One of {', '.join(meta.choices)}."
+        return f" One of {meta.one_of}."
     if meta.minimum is not None and meta.maximum is not None:
-        return f" {meta.minimum:,g} to {meta.maximum:,g}."
+        return f" {meta.minimum:,.12g} to {meta.maximum:,.12g}."
     if meta.minimum is not None:
-        return f" At least {meta.minimum:,g}."
-    return f" At most {meta.maximum:,g}." if meta.maximum is not None else ""
+        return f" At least {meta.minimum:,.12g}."
+    return f" At most {meta.maximum:,.12g}." if meta.maximum is not None else ""
 
 
 def _toml(value: object) -> str:

@@ -32,6 +32,13 @@ def test_the_document_and_the_example_are_in_step_with_the_code() -> None:
     assert settings_table.EXAMPLE.read_text() == settings_table.example(), remedy
 
 
+def test_limits_are_written_out_and_an_empty_choice_can_be_seen() -> None:
+    text = settings_table.document()
+    assert "512 to 1,048,576." in text
+    assert 'One of "", amd, nvidia.' in text
+    assert "e+" not in text
+
+
 def test_the_example_changes_nothing(tmp_path: Path) -> None:
     by_default = read({}, tmp_path / "none.toml").values
     assert read({}, write(tmp_path, uncommented())).values == by_default
