@@ -84,13 +84,13 @@ async def _main(app_type: type[App], settings: Any, make: Callable[[Node, Any], 
         node = Node(app_type.name, app_type.reads, app_type.writes, transport, clock, log)
         try:
             await node.open()
-            node.set_state(f"report.settings.{node.name}", SettingsState(_told(settings)))
+            node.set_state(f"report.settings.{node.name}", SettingsState(_listed(settings)))
             return await _serve(node, make(node, settings), stopping)
         finally:
             node.close()
 
 
-def _told(settings: object) -> tuple[SettingValue, ...]:
+def _listed(settings: object) -> tuple[SettingValue, ...]:
     return tuple(SettingValue(name, value) for name, value in shown(settings).items())
 
 

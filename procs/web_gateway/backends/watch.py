@@ -67,7 +67,7 @@ class Observer:
         now_ms = desk.mono_ms()
         self._edges("control.session.", self._sessions, self._tally.session)
         self._edges("report.playout.", self._playouts, self._tally.playout)
-        self._tally.restarts({src: said.pid for src, said in self._health().items()})
+        self._note_processes(self._health(), now_ms)
         n_active = sum(turn.active > 0 for _, _, turn in desk.levels("control.turn"))
         self._tally.house(desk.level("report.house"), n_active, desk.wall_ms(), now_ms / 1000)
         self._note_rates(now_ms)
@@ -104,12 +104,7 @@ class Observer:
     def processes(self) -> list[watch.View]:
         """How every process is, and since when."""
         health = self._health()
-        rows = []
-        for node in self._nodes:
-            said = health.get(node)
-            now = (said.state, said.code, said.pid) if said else None
-            rows.append(watch.process(node, said, self._since.note(node, now, self._desk.wall_ms())))
-        return rows
+        return [watch.process(node, health.get(node), self._became_ms(node, health)) for node in self._nodes]
 
     # --- inside ---------------------------------------------------------------------------------------
 
@@ -134,6 +129,19 @@ class Observer:
 
     def _health(self) -> dict[str, Health]:
         return {src: said for src, _, said in self._desk.levels("report.health.")}
+
+    def _note_processes(self, health: dict[str, Health], now_ms: int) -> None:
+        """Since when each is as it is, when it was heard last, and whether it is a new one."""
+        for node in self._nodes:
+            self._became_ms(node, health)
+        for node, said in health.items():
+            self._age_s(node, said, now_ms)
+        self._tally.restarts({node: said.pid for node, said in health.items()})
+
+    def _became_ms(self, node: str, health: dict[str, Health]) -> int:
+        said = health.get(node)
+        now = (said.state, said.code, said.pid) if said else None
+        return self._since.note(node, now, self._desk.wall_ms())
 
     def _age_s(self, node: str, said: Health, now_ms: int) -> float:
         """Since its newest beat: each one differs from the last by its uptime."""

@@ -69,6 +69,16 @@ async def test_since_is_when_a_process_became_so(play):
     assert play.observer.processes()[0]["since_ms"] == since_ms + 2_000
 
 
+async def test_since_counts_while_nobody_looks_at_the_page(play):
+    await play.health("bot_main")
+    began_ms = play.bus.clock.wall_ns() // 1_000_000
+    play.observer._glance()
+    play.bus.fake_clock.advance_ms(2_000)
+    assert value(play, "miku_process_health_age_seconds", "bot_main") == 2
+    await play.health("bot_main")
+    assert play.observer.processes()[0]["since_ms"] == began_ms
+
+
 async def test_a_blocked_feature_tells_why_and_until_when(play):
     await play.session(Phase.ACTIVE)
     await play.house(is_open=False, queued=2)
