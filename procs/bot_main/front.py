@@ -415,4 +415,4 @@ def _request_id(message_id: int) -> str:
 
 def _message_id(request: str) -> int:
     """The message of a request, 0 if it came by another door."""
-    return int(request[1:]) if request[:1] == "m" and request[1:].isdigit() else 0
+    return int(request[1:]) if request[:1] == "m" and request[1:].isdecimal() else 0

@@ -164,7 +164,7 @@ class ComfyDouble:
         if run.fault in ("error", "out_of_memory"):
             oom = run.fault == "out_of_memory"
             kind = "torch.OutOfMemoryError" if oom else "RuntimeError"
-            words = "Allocation on device" if oom else "mat1 and mat2 shapes cannot be multiplied"
+            words = "Allocation on device" if oom else f"can't make {self.prompts[-1]}"
             fault = {
                 "node_id": "5",
                 "node_type": "KSampler",
@@ -218,7 +218,12 @@ class ComfyDouble:
         body = await request.json()
         run = self._runs.popleft() if self._runs else self.default
         if run.fault == "refuse":
-            fault = {"type": "value_not_in_list", "message": "Value not in list", "details": "ckpt_name: 'x'"}
+            fault = {
+                "type": "value_not_in_list",
+                "message": "Value not in list",
+                "details": f"ckpt_name: 'x', {body['prompt']}",
+                "extra_info": {"input_name": "ckpt_name"},
+            }
             nodes = {
                 "1": {"errors": [fault], "dependent_outputs": ["7"], "class_type": "CheckpointLoaderSimple"}
             }

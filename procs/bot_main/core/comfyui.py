@@ -1,5 +1,7 @@
 """What a ComfyUI server says, read with distrust. Pure.
 
+Details of faults go to the log, so they are made of names alone: the server's words may repeat the prompt.
+
 Sources: ComfyUI's `server.py`, `execution.py` and its page on WebSocket messages. The shapes are those of
 its answers to POST /prompt, GET /queue, GET /history/{id}, GET /object_info/{class} and of its events.
 """
@@ -75,11 +77,11 @@ def refusal(status: int, answer: object) -> Outcome:
     table = _table(answer)
     for node, found in _table(table.get("node_errors")).items():
         for fault in _list(_table(found).get("errors")):
-            fault_words = f"{_table(fault).get('message', '')}: {_table(fault).get('details', '')}"
+            name = _table(_table(fault).get("extra_info")).get("input_name", "")
+            words = f"{_table(fault).get('type', '')} {name}"
             kind = _table(found).get("class_type", "")
-            return Outcome(code="drawing_refused", detail=_text(f"node {node} ({kind}): {fault_words}"))
-    error = table.get("error")
-    words = _table(error).get("message", "") if isinstance(error, dict) else error
+            return Outcome(code="drawing_refused", detail=_text(f"node {node} ({kind}): {words}"))
+    words = _table(table.get("error")).get("type", "")
     code = "drawing_refused" if status == 400 else "drawing_failed"
     return Outcome(code=code, detail=_text(f"status {status} {words or ''}"))
 
@@ -131,7 +133,7 @@ def _percent(data: dict[str, Any]) -> int | None:
 def _failure(data: dict[str, Any]) -> Outcome:
     kind, words = _text(data.get("exception_type")), _text(data.get("exception_message"))
     no_memory = "outofmemory" in kind.lower() or "out of memory" in words.lower()
-    detail = _text(f"{data.get('node_type', '')}: {kind} {words}")
+    detail = _text(f"{data.get('node_type', '')}: {kind}")
     return Outcome(code="drawing_no_memory" if no_memory else "drawing_failed", detail=detail)
 
 

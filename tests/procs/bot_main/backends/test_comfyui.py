@@ -92,7 +92,7 @@ async def test_the_place_in_the_servers_queue_is_told(comfy: ComfyDouble, painte
 @pytest.mark.parametrize(
     ("fault", "code", "detail"),
     [
-        ("refuse", "drawing_refused", "node 1 (CheckpointLoaderSimple)"),
+        ("refuse", "drawing_refused", "node 1 (CheckpointLoaderSimple): value_not_in_list ckpt_name"),
         ("error", "drawing_failed", "KSampler"),
         ("out_of_memory", "drawing_no_memory", "OutOfMemoryError"),
         ("no_output", "drawing_failed", "no picture"),
@@ -107,6 +107,7 @@ async def test_what_goes_wrong_has_a_name(
         await painted(painter)
     assert caught.value.code == code
     assert detail in caught.value.detail
+    assert "a cat" not in caught.value.detail
 
 
 async def test_a_failure_is_found_without_the_socket_too(comfy: ComfyDouble, painter: ComfyUi):
