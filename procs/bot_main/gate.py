@@ -20,8 +20,8 @@ LOOK_S = 0.01
 """Between two looks whether work has ended."""
 WORK_S = 2.5
 """A session waits so long for work that ends or finishes."""
-BEFORE_S = 5.0
-"""And so long in all, with what comes before it; half of what a session has for its start."""
+BEFORE_S = 6.5
+"""And so long in all, with what comes before it: longer than the cards take, less than a start has."""
 
 BeforeSession = Callable[[str], Awaitable[object]]
 """Called with a session that starts; the session waits for it."""

@@ -19,6 +19,7 @@ from procs.bot_main.features.base import Answering, Call, Feature, Kit
 from procs.bot_main.inbox import Inbox
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outbox import Outbox
+from procs.bot_main.persona_now import is_evil
 
 PACKAGE = "procs.bot_main.features"
 OFFERED = 1_000
@@ -263,10 +264,9 @@ class House:
     def state(self) -> HouseState:
         """The house as it is now."""
         queue = self._inbox.queue
-        persona = (self._kit.shelf.get("persona", "all") or {}).get("name")
         return HouseState(
             mood=mood_now(self._kit.shelf),
-            persona="evil" if persona == "evil" else "miku",
+            persona="evil" if is_evil(self._kit.shelf) else "miku",
             queued=sum(not row.pages for row in queue.rows.values()),
             oldest_queued_ms=queue.oldest_ms,
             features=tuple(self._feature_state(row) for row in self._rows.values()),

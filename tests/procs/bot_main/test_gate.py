@@ -5,8 +5,11 @@ import pytest
 
 from bus.errors import BackendError
 from bus.messages import Phase, SessionState
+from bus.settings import SessionSettings
 from bus.testing import MemoryNode
 from procs.bot_main import gate as gate_module
+from procs.bot_main import gpu
+from procs.bot_main.backends import vram
 from procs.bot_main.gate import SessionGate
 from tests.waiting import until
 
@@ -149,3 +152,7 @@ async def test_what_comes_before_a_session_holds_it_up_for_a_bounded_time(behavi
         await door.sink(Phase.IDLE)
         await door.sink(Phase.STARTING)
         await until(lambda: seen == ["s", "s"])
+
+
+def test_a_session_waits_until_the_cards_have_been_judged():
+    assert gpu.UNLOAD_S + vram.TOOL_S < gate_module.BEFORE_S < SessionSettings().start_timeout_s
