@@ -106,8 +106,8 @@ def _welcome(stack: Stack, view: View, bus: Bus, late: list[str], took_s: float)
     for line in degraded(healths(bus)):
         view.error(line)
     view.line(f"{LATE if late else READY} {took_s:.1f} s")
-    view.line('Now, in another terminal: ./miku say "Hello"    or: ./miku console')
     _show_page(stack, view)
+    view.line('In another terminal: ./miku say "Hello"    or: ./miku console')
     view.line("Ctrl-C here ends everything.")
 
 
@@ -115,9 +115,9 @@ def _show_page(stack: Stack, view: View) -> None:
     """The page's address; a file that keeps what is said gets no token."""
     address = page_link(stack)
     if address and sys.stdout.isatty():
-        view.line(f"Or open {address}")
+        view.line(f"Talk to her in a browser: {address}")
     elif address:
-        view.line("Or open the page: ./miku link prints its address.")
+        view.line("Talk to her in a browser: ./miku link prints the address.")
 
 
 async def _watch(bus: Bus, keeper: Keeper, view: View) -> None:
