@@ -21,6 +21,7 @@ from PIL import Image, ImageOps, ImageSequence
 
 from bus.errors import BackendError
 from procs.bot_main.backends.base_model import Picture
+from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core.chat import Attachment
 from procs.bot_main.core.vision import Kind, Moments, kind_of
 
@@ -93,7 +94,11 @@ class HttpAttachments:
             async with asyncio.timeout(FETCH_S), self._session().get(url, allow_redirects=False) as response:
                 if response.status != 200:
                     raise BackendError("attachment_unreachable", f"status {response.status}")
-                return await _body(response)
+                body = await bounded(response, LIMIT_BYTES)
+                if body is None:
+                    detail = f"more than {LIMIT_BYTES} bytes"
+                    raise BackendError("attachment_too_large", detail, retryable=False)
+                return body
         except TimeoutError:
             raise BackendError("attachment_unreachable", f"not fetched in {FETCH_S:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:  # the last: an address aiohttp can't take
@@ -114,17 +119,6 @@ class HttpAttachments:
                 trust_env=True,
             )
         return self._http
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """All of a body that is not too long; one that is ends with the connection."""
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > LIMIT_BYTES:
-            response.close()
-            raise BackendError("attachment_too_large", f"more than {LIMIT_BYTES} bytes", retryable=False)
-    return bytes(body)
 
 
 def shown(data: bytes) -> list[Picture]:

@@ -19,6 +19,7 @@ import aiohttp
 
 from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_images import Painted, Stage
+from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core import comfyui as said
 from procs.bot_main.core.drawing import BUILT_IN, Workflow, filled, workflow_fault
 
@@ -212,12 +213,10 @@ class ComfyUi:
                     method, url, json=body, params=query, allow_redirects=False
                 ) as response,
             ):
-                data = bytearray()
-                async for chunk in response.content.iter_any():
-                    data += chunk
-                    if len(data) > limit_bytes:
-                        raise BackendError("drawing_failed", f"more than {limit_bytes} bytes at {path}")
-                return response.status, bytes(data)
+                data = await bounded(response, limit_bytes)
+                if data is None:
+                    raise BackendError("drawing_failed", f"more than {limit_bytes} bytes at {path}")
+                return response.status, data
         except TimeoutError:
             raise _Lost(f"{path}: no answer in {REQUEST_S:g} s") from None
         except (aiohttp.ClientError, OSError) as error:

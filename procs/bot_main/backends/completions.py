@@ -13,6 +13,7 @@ import aiohttp
 from bus.errors import BackendError, BadSettings
 from bus.messages import ChatMessage
 from procs.bot_main.backends.base_model import Picture
+from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core.completion import (
     TRIED_AGAIN,
     api,
@@ -127,7 +128,9 @@ class Completions:
             async with self._session().request(
                 method, self._api + path, data=body, allow_redirects=False
             ) as response:
-                answer = await _bounded(response)
+                answer = await bounded(response, BODY_LIMIT_BYTES)
+                if answer is None:
+                    raise BackendError("llm_failed", f"an answer of more than {BODY_LIMIT_BYTES} bytes")
                 return response.status, answer.decode("utf-8", "replace")
         except aiohttp.ClientPayloadError:
             raise BackendError("llm_failed", "the answer was cut") from None
@@ -146,12 +149,3 @@ class Completions:
                 trust_env=not is_loopback(self._api),
             )
         return self._http
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
-            raise BackendError("llm_failed", f"an answer of more than {BODY_LIMIT_BYTES} bytes")
-    return bytes(body)

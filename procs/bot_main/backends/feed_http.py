@@ -14,6 +14,7 @@ from defusedxml.ElementTree import fromstring
 from yarl import URL
 
 from bus.errors import BackendError, BadSettings
+from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core.feed import Item, NoFeed, from_json, from_xml
 from procs.bot_main.core.figurines import Poll
 
@@ -87,12 +88,10 @@ class FeedHttp:
             return None
         if answer.status != 200:
             raise BackendError("feed_unreachable", f"HTTP {answer.status}")
-        body = bytearray()
-        async for piece in answer.content.iter_chunked(64 * 1024):
-            body += piece
-            if len(body) > LIMIT_BYTES:
-                raise BackendError("feed_unusable", "more than 2 MiB")
-        items = await asyncio.to_thread(_parse, bytes(body))
+        body = await bounded(answer, LIMIT_BYTES)
+        if body is None:
+            raise BackendError("feed_unusable", "more than 2 MiB")
+        items = await asyncio.to_thread(_parse, body)
         etag, modified = _validator(answer, "ETag"), _validator(answer, "Last-Modified")
         return Poll(self.url, items, etag, modified)
 

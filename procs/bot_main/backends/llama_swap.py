@@ -14,6 +14,7 @@ import aiohttp
 
 from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_gpu import LoadedModel
+from procs.bot_main.backends.http_body import bounded
 
 REQUEST_S = 4.0
 LIMIT_BYTES = 1024 * 1024
@@ -73,12 +74,10 @@ class LlamaSwap:
                 asyncio.timeout(REQUEST_S),
                 self._session().request(method, f"{self._url}{path}", allow_redirects=False) as response,
             ):
-                body = bytearray()
-                async for chunk in response.content.iter_any():
-                    body += chunk
-                    if len(body) > LIMIT_BYTES:
-                        raise BackendError("gpu_not_freed", f"{path}: more than {LIMIT_BYTES} bytes")
-                return response.status, bytes(body)
+                body = await bounded(response, LIMIT_BYTES)
+                if body is None:
+                    raise BackendError("gpu_not_freed", f"{path}: more than {LIMIT_BYTES} bytes")
+                return response.status, body
         except TimeoutError:
             raise BackendError("gpu_not_freed", f"{path}: no answer in {REQUEST_S:g} s") from None
         except aiohttp.ClientConnectorError:
