@@ -1,21 +1,32 @@
 """A network between browser and gateway that can be cut and mended."""
 
 import asyncio
+import socket
 from contextlib import suppress
 from typing import Self
 
 
-class Proxy:
-    """Forwards TCP connections to a port of this machine; `port` is its own."""
+def port_of(listener: socket.socket) -> int:
+    """The port on which a socket listens."""
+    return int(listener.getsockname()[1])
 
-    def __init__(self, target_port: int, port: int) -> None:
-        self.port = port
+
+class Proxy:
+    """Forwards TCP connections to a port of this machine.
+
+    Args:
+        listener: a socket that listens already, so that nobody else takes its port; it stays open.
+    """
+
+    def __init__(self, target_port: int, listener: socket.socket) -> None:
+        self.port = port_of(listener)
+        self._listener = listener
         self._target_port = target_port
         self._is_cut = False
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, sock=self._listener.dup())
         return self
 
     async def __aexit__(self, *exc: object) -> None:

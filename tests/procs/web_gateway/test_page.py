@@ -1,13 +1,14 @@
 """A person at the page, in a real browser, with a real stack whose voice is tones that can be read back."""
 
 import itertools
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
 
 from tests.browser.chromium import MISSING, PROGRAM, Chromium, Page, chromium
-from tests.browser.proxy import Proxy
+from tests.browser.proxy import Proxy, port_of
 from tests.browser.visitor import (
     LAST,
     REPLY,
@@ -26,7 +27,6 @@ from tests.browser.visitor import (
     sound,
 )
 from tests.e2e.stack import Stack
-from tests.ports import free_base_port
 
 pytestmark = [
     pytest.mark.e2e,
@@ -39,12 +39,17 @@ pytestmark = [
 AUDIBLE = "--autoplay-policy=no-user-gesture-required"
 """A page that was loaded anew may sound without a click: the tests have no loudspeaker to spare."""
 
-PROXY_PORT = free_base_port()
+
+@pytest.fixture(scope="module")
+def listener() -> Iterator[socket.socket]:
+    """Where the proxy will be; the stack must know its port from the start."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with house(tmp_path_factory.mktemp("page"), MIKU_WEB__HOSTS=f"127.0.0.1:{PROXY_PORT}") as stack:
+def stack(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[Stack]:
+    with house(tmp_path_factory.mktemp("page"), MIKU_WEB__HOSTS=f"127.0.0.1:{port_of(listener)}") as stack:
         yield stack
 
 
@@ -139,9 +144,9 @@ async def test_a_page_that_is_loaded_anew_goes_on_where_it_was(page, stack):
     assert await page.run(f"document.querySelector('{LAST} .heard').textContent") == REPLY
 
 
-async def test_a_lost_network_is_told_counted_and_overcome(page, stack):
-    async with Proxy(page_port(stack), PROXY_PORT) as proxy:
-        await enter(page, stack, PROXY_PORT)
+async def test_a_lost_network_is_told_counted_and_overcome(page, stack, listener):
+    async with Proxy(page_port(stack), listener) as proxy:
+        await enter(page, stack, proxy.port)
         await ask(page)
         await page.until(f"document.querySelector('{LAST} .heard')?.textContent.length > 8")
         turn = await newest_turn(page)

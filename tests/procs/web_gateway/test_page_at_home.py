@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
@@ -9,11 +10,10 @@ import pytest
 import pytest_asyncio
 
 from tests.browser.chromium import MISSING, PROGRAM, Chromium, Page, chromium
-from tests.browser.proxy import Proxy
+from tests.browser.proxy import Proxy, port_of
 from tests.browser.visitor import LAST, ask, enter, heard_whole, leave, link, newest_turn, page_port
 from tests.discord.tone_reader import letters, read
 from tests.e2e.discord_home import ANSWER, SYMBOL_MS, DiscordHome, discord_home
-from tests.ports import free_base_port
 
 pytestmark = [
     pytest.mark.e2e,
@@ -24,7 +24,6 @@ pytestmark = [
 ]
 
 RESUME_S = 5
-PROXY_PORT = free_base_port()
 
 TAP = """
 window.tap = { pcm: [] };
@@ -58,11 +57,18 @@ tap.pcm.map((part) => {
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscordHome]:
+def listener() -> Iterator[socket.socket]:
+    """Where the proxy will be; the stack must know its port from the start."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, listener: socket.socket) -> Iterator[DiscordHome]:
     settings = {
         "MIKU_WEB__RESUME_S": str(RESUME_S),
         "MIKU_WEB__WEBRTC": "true",
-        "MIKU_WEB__HOSTS": f"127.0.0.1:{PROXY_PORT}",
+        "MIKU_WEB__HOSTS": f"127.0.0.1:{port_of(listener)}",
     }
     with discord_home(tmp_path_factory.mktemp("page"), **settings) as home:
         yield home
@@ -144,9 +150,9 @@ async def test_her_voice_by_webrtc_is_heard_and_told(page, home):
     await page.until("Number.parseInt(buffered.textContent) > 0")  # the usual way again
 
 
-async def test_a_session_is_taken_up_within_its_time_and_not_after(page, home):
-    async with Proxy(page_port(home.stack), PROXY_PORT) as proxy:
-        await enter(page, home.stack, PROXY_PORT)
+async def test_a_session_is_taken_up_within_its_time_and_not_after(page, home, listener):
+    async with Proxy(page_port(home.stack), listener) as proxy:
+        await enter(page, home.stack, proxy.port)
         proxy.cut()
         await page.until("document.getElementById('banner').innerText.includes('try 1 of 5')")
         proxy.mend()
