@@ -2,13 +2,17 @@
 
 import itertools
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from bus.errors import CODES, sentence
 from tests.discord.gateway.intents import PRIVILEGED
 from tests.discord.tone_reader import letters
-from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home
+from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home, discord_process, settings_for
+from tests.e2e.doubles import double
+from tests.e2e.stack import Stack
+from tests.ports import free_base_port
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord troubles")]
@@ -175,15 +179,11 @@ def test_without_the_intent_she_answers_to_slash_and_mention_and_says_what_is_mi
 
 
 def logs_in_with(home: DiscordHome, intents: int) -> None:
-    """She is born again with other privileged intents, and takes commands."""
+    """She is born again with other privileged intents."""
     home.bot.is_granted(privileged=intents)
-    pid = home.stack.kill("bot_main")
-
-    def is_back() -> bool:
-        told = home.stack.status()["bot_main"]
-        return told["pid"] not in (0, pid) and "discord" in told["facts"]
-
-    wait_until(is_back)
+    home.stack.kill("bot_main")
+    wait_until(lambda: not home.bot.is_online())
+    wait_until(home.bot.is_online)
 
 
 def attacks(home: DiscordHome) -> list[str]:
@@ -192,7 +192,8 @@ def attacks(home: DiscordHome) -> list[str]:
     ids = {"ann": home.remote.person("Ann").mention()[2:-1], "role": role}
     targets = [target.format(**ids) for target in TARGETS]
     found = [wrapping.format(target) for wrapping, target in itertools.product(WRAPPINGS, targets)]
-    return ["\n".join(found[at : at + ATTACKS_EACH]) for at in range(0, len(found), ATTACKS_EACH)]
+    starts = range(0, len(found), ATTACKS_EACH)
+    return ["\n".join(("I call you.", *found[at : at + ATTACKS_EACH])) for at in starts]
 
 
 def test_nobody_is_pinged_by_what_she_is_made_to_write(home):
@@ -204,23 +205,22 @@ def test_nobody_is_pinged_by_what_she_is_made_to_write(home):
         home.thinks(text)
         home.answer(f"{home.bot.mention()} Whom do you call?")
     home.joins()
-    home.voice.stop()
     for text in texts:
-        home.thinks(text)
-        written_before = len(home.bot.texts())
-        home.says("Whom do you call?")
-        wait_until(lambda n=written_before: any(AS_TEXT in one for one in home.bot.texts()[n:]))
-        home.says(f"!miku say {text}")
-        wait_until(lambda n=written_before: sum(AS_TEXT in one for one in home.bot.texts()[n:]) == 2)
         home.remote.person("Ann").uses(command="miku say", place="general", text=text)
-        wait_until(lambda n=written_before: sum(AS_TEXT in one for one in home.bot.texts()[n:]) == 3)
+        wait_until(lambda text=text: any(text[-20:] in one for one in home.bot.texts()[since:]))
+        home.says("!miku stop")
+    home.voice.stop()
+    for n, text in enumerate(texts, 1):
+        home.thinks(text)
+        home.says("Whom do you call?")
+        wait_until(lambda n=n: sum(AS_TEXT in one for one in home.bot.texts()[since:]) == n)
     home.thinks(ANSWER)
     home.voice.start()
     wait_until(lambda: says_of_itself(home, "tts_bridge", "ready"))
     home.leaves()
     home.remote.change("rules", rate_limits=True)
     told = "\n".join(home.bot.texts()[since:])
-    assert told.count("@everyone") >= len(WRAPPINGS) * 4, "she was made to"
+    assert told.count("@everyone") >= len(WRAPPINGS) * 3, "she was made to write it in each way"
     assert home.bot.pings() == []
     assert home.remote.journal.implicit_mentions() == []
 
@@ -244,3 +244,19 @@ def test_nobody_sees_credentials_or_words(lounge):
     logs = lounge.stack.logs()
     assert lounge.token not in logs
     assert "Canary sentence" not in logs
+
+
+def test_a_wrong_token_is_named_and_the_console_is_served(tmp_path):
+    with ExitStack() as running:
+        told = running.enter_context(discord_process(tmp_path))
+        settings = settings_for(told) | {
+            "MIKU_DISCORD__TOKEN": "wrong." * 10,
+            "MIKU_TTS__SOPRANO_URL": running.enter_context(double("soprano", "--port", str(free_base_port()))),
+            "MIKU_LLM__BASE_URL": running.enter_context(double("llm")),
+        }
+        stack = running.enter_context(Stack(tmp_path, **settings))
+        wait_until(lambda: stack.status()["bot_main"]["code"] == "discord_token_invalid")
+        assert sentence("discord_token_invalid") in " ".join(stack.miku("doctor").stdout.split())
+        done = stack.miku("say", "--verbatim", "Well.")
+        assert (done.returncode, done.stdout.strip()) == (0, "Well."), done.stderr
+        assert settings["MIKU_DISCORD__TOKEN"] not in stack.logs()
