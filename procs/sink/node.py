@@ -192,7 +192,8 @@ class SinkNode:
 
     async def _follow(self, level: LevelView[Intent] | LevelView[Health]) -> None:
         async for _ in level.changes():
-            self._reconcile()
+            if self._seats or level is self._intents:  # how others are matters to sessions alone
+                self._reconcile()
 
     def _on_backend_event(self, event: VoiceEvent) -> None:
         match event:
