@@ -169,7 +169,7 @@ def test_without_the_intent_she_answers_to_slash_and_mention_and_says_what_is_mi
     ann.uses(command="miku join", place="general")
     wait_until(lambda: any(text.startswith("🎤 Joined Lounge!") for text in written(home, since)))
     assert missing in "".join(written(home, since))
-    wait_until(lambda: home.bot.is_connected())
+    wait_until(home.bot.is_connected)
     assert missing in home.answer(f"{home.bot.mention()} voice-status")
     ann.uses(command="miku say", place="general", text="I hear you.")
     wait_until(lambda: home.words().endswith(letters("I hear you.")))
@@ -251,7 +251,9 @@ def test_a_wrong_token_is_named_and_the_console_is_served(tmp_path):
         told = running.enter_context(discord_process(tmp_path))
         settings = settings_for(told) | {
             "MIKU_DISCORD__TOKEN": "wrong." * 10,
-            "MIKU_TTS__SOPRANO_URL": running.enter_context(double("soprano", "--port", str(free_base_port()))),
+            "MIKU_TTS__SOPRANO_URL": running.enter_context(
+                double("soprano", "--port", str(free_base_port()))
+            ),
             "MIKU_LLM__BASE_URL": running.enter_context(double("llm")),
         }
         stack = running.enter_context(Stack(tmp_path, **settings))

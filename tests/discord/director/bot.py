@@ -105,7 +105,7 @@ class Bot:
         return connection
 
     def is_granted(self, privileged: int) -> None:
-        """Its privileged intents are switched on and off in the developer portal; valid from its next login."""
+        """Its privileged intents in the developer portal are these from its next login on."""
         self.application.privileged_intents = privileged
 
     def is_invited(self, guild: str) -> None:

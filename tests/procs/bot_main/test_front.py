@@ -326,7 +326,7 @@ async def test_status_says_what_she_does(evening: Evening):
     ]
     assert "State: thinking, 1 waiting" in lines
     await evening.says("!miku queue")
-    assert evening.texts[-1] == ("🎤 1 prompts wait for my voice. Before yours: 1.\n2 of your messages wait.")
+    assert evening.texts[-1] == ("🎤 1 prompt waits for my voice. Before yours: 1.\n2 of your messages wait.")
 
 
 async def test_the_panel_is_edited_seldom_and_closed_at_the_end(evening: Evening):
