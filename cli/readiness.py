@@ -62,6 +62,11 @@ def changes(before: Healths, now: Healths) -> list[str]:
     return [line for line in lines if line]
 
 
+def invitation(now: Healths) -> str:
+    """Where she is invited into a Discord server; empty while she is not online there."""
+    return now["bot_main"].facts.get("invite", "") if "bot_main" in now else ""
+
+
 def degraded(now: Healths) -> list[str]:
     """A line for each node that misses something."""
     return [_degraded(node, h) for node, h in now.items() if h.state is NodeState.DEGRADED]

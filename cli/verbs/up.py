@@ -14,7 +14,7 @@ from cli.checks import folder, running
 from cli.checks.base import Grade, Situation
 from cli.keeper import GUARDIAN_SILENCE_S, Keeper, Silence
 from cli.page import page_link
-from cli.readiness import changes, degraded, healths, until_ready
+from cli.readiness import changes, degraded, healths, invitation, until_ready
 from cli.refusal import EXIT_OK, Refusal
 from cli.stack import Stack
 from cli.view import View
@@ -108,6 +108,7 @@ def _welcome(stack: Stack, view: View, bus: Bus, late: list[str], took_s: float)
     view.line(f"{LATE if late else READY} {took_s:.1f} s")
     _show_page(stack, view)
     view.line('In another terminal: ./miku say "Hello"    or: ./miku console')
+    _show_invitation(invitation(healths(bus)), view)
     view.line("Ctrl-C here ends everything.")
 
 
@@ -120,15 +121,25 @@ def _show_page(stack: Stack, view: View) -> None:
         view.line("Talk to her in a browser: ./miku link prints the address.")
 
 
+def _show_invitation(address: str, view: View) -> None:
+    """How she comes into a Discord server, once that is known."""
+    if address:
+        view.line(f"Invite her into a Discord server: {address}")
+
+
 async def _watch(bus: Bus, keeper: Keeper, view: View) -> None:
     """Tell each change for the worse or better; see to the guardian, whom nobody else can see."""
     silence = Silence(GUARDIAN_SILENCE_S)
     before = healths(bus)
+    invited = invitation(before)
     while keeper.is_alive():
         await asyncio.sleep(WATCH_S)
         now = healths(bus)
         for line in changes(before, now):
             view.line(line)
+        if (address := invitation(now)) not in ("", invited):
+            invited = address
+            _show_invitation(address, view)
         before = now
         if silence.is_over(time.monotonic(), heard="guardian" in now):
             await keeper.replace_guardian()

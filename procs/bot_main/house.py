@@ -128,7 +128,7 @@ class House:
         queue = self._inbox.queue
         n_waiting = sum(not row.pages for row in queue.rows.values())
         if not n_waiting:
-            return "Nothing is waiting."
+            return "No message waits for an answer."
         own = [(place, row) for place, row in queue.of_person(person.id) if row.message.guild_id == guild_id]
         many = "1 message waits" if n_waiting == 1 else f"{n_waiting} messages wait"
         if not own:

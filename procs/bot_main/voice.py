@@ -225,7 +225,9 @@ class Voice:
             return ""
         turns = conversation.turns
         places = [n + bool(turns.running) for n, asked in enumerate(turns.waiting) if asked.person == person]
-        text = f"🎤 {len(turns.waiting)} prompts wait for my voice."
+        n_waiting = len(turns.waiting)
+        many = "1 prompt waits" if n_waiting == 1 else f"{n_waiting} prompts wait"
+        text = f"🎤 {many} for my voice."
         return f"{text} Before yours: {', '.join(map(str, places))}." if places else text
 
     def status_text(self, guild_id: int) -> str:

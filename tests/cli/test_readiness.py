@@ -6,7 +6,7 @@ from bus.messages import Health, NodeState
 from bus.testing import MemoryNode
 from bus.topics import NODES
 from cli import readiness
-from cli.readiness import changes, degraded, until_ready
+from cli.readiness import changes, degraded, invitation, until_ready
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit
@@ -106,3 +106,9 @@ def test_what_is_missing_is_said_with_its_remedy() -> None:
     [line] = changes({"llm_streamer": READY}, {"llm_streamer": MISSING})
     assert line.startswith("llm_streamer: degraded. The language model server does not answer. Start it")
     assert degraded({"llm_streamer": MISSING, "bot_main": READY}) == [line]
+
+
+def test_she_can_be_invited_once_she_is_online_in_discord() -> None:
+    online = Health(NodeState.READY, 1, facts={"discord": "Miku", "invite": "https://discord.example/invite"})
+    assert invitation({"bot_main": online}) == "https://discord.example/invite"
+    assert invitation({"bot_main": READY}) == invitation({"llm_streamer": online}) == invitation({}) == ""

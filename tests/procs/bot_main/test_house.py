@@ -268,7 +268,7 @@ async def test_messages_of_a_session_are_marked_kept_and_answered_in_order_after
         assert home.house.queue_text(BERT, HOME) == "5 messages wait, none of yours."
         await home.sink(Phase.IDLE)
         await until(lambda: home.answered() == [m.id for m in messages])
-        await until(lambda: home.house.queue_text(ANNA, HOME) == "Nothing is waiting.")
+        await until(lambda: home.house.queue_text(ANNA, HOME) == "No message waits for an answer.")
         await until(lambda: not any(home.chat.reactions[m.id] for m in messages))
 
 
