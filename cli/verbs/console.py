@@ -47,7 +47,7 @@ async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
                 with suppress(Refusal):
                     await bus.ask(RequestKind.LEAVE, session=session)
     if stays and not joined:
-        view.line("The session goes on; `miku leave` ends it.")
+        view.line("The session goes on; `./miku leave` ends it.")
     return EXIT_OK
 
 

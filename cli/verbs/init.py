@@ -45,7 +45,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
     """Ask and write."""
     file = config_file(os.environ)
     if file.exists() and not args.force:
-        raise Refusal(f"{file.name} exists already: edit it, or replace it with `miku init --force`.")
+        raise Refusal(f"{file.name} exists already: edit it, or replace it with `./miku init --force`.")
     with view.progress("looking for language model servers on this machine ..."):
         servers = await find_servers()
     for server in servers:
@@ -53,7 +53,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
     answers = await asyncio.to_thread(collect, args, servers, _take_default if args.yes else _ask)
     await asyncio.to_thread(_write, file, render(answers))
     view.line(f"wrote {file}")
-    view.line("Next: `miku doctor` checks it, `make run` starts Miku.")
+    view.line("Next: `./miku doctor` checks it, `make run` starts Miku.")
     return EXIT_OK
 
 

@@ -93,3 +93,14 @@ def test_what_cannot_be_done_is_told(remote: Remote) -> None:
         remote.person("Nobody").says(place="general", text="hi")
     with pytest.raises(AssertionError, match="no '_director'"):
         remote.person("Ann")._director()
+
+
+async def test_a_role_is_given_by_the_id_that_its_making_told(client: discord.Client, remote: Remote) -> None:
+    role = remote.director.role(name="Staff", permissions=["MANAGE_GUILD"])
+    remote.person("Ann").gets(role=role)
+    said = asyncio.create_task(client.wait_for("message", timeout=10))
+    await asyncio.sleep(0)
+    remote.person("Ann").says(place="general", text="hello")
+    member = (await said).author
+    assert isinstance(member, discord.Member)
+    assert member.guild_permissions.manage_guild

@@ -34,6 +34,7 @@ _UNKNOWN = re.compile(
 )
 _THOUGHT = re.compile(r"<think>.*?(</think>|\Z)", re.DOTALL)
 _VERSION = re.compile(r"/v\d+\w*(/|$)")
+_ZERO_WIDTH_SPACE = "\u200b"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -97,8 +98,13 @@ def text_of(body: str) -> tuple[str, str]:
             part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
         ]
         content = "".join(part for part in parts if isinstance(part, str))
-    text = _THOUGHT.sub("", content).strip()[:ANSWER_CHARS] if isinstance(content, str) else ""
+    text = _written(content) if isinstance(content, str) else ""
     return (text, "") if text else ("", "llm_empty")
+
+
+def _written(content: str) -> str:
+    """What people read of it; zero-width spaces, by which some models are told apart, they don't."""
+    return _THOUGHT.sub("", content.replace(_ZERO_WIDTH_SPACE, "")).strip()[:ANSWER_CHARS]
 
 
 def refusal(status: int, body: str) -> str:

@@ -96,11 +96,12 @@ class Person:
         """Whether bots may write to this person directly."""
         self.user.takes_dms = yes
 
-    def gets(self, role: Role) -> None:
-        """Is given a role."""
+    def gets(self, role: Role | int) -> None:
+        """Is given a role, named by itself or its id."""
+        role_id = role if isinstance(role, int) else role.id
         for guild in self._director.discord.world.guilds_of(self.user):
-            if role.id in guild.roles:
-                guild.members[self.user.id].role_ids.append(role.id)
+            if role_id in guild.roles:
+                guild.members[self.user.id].role_ids.append(role_id)
                 self._director.discord.happenings.member_changed(guild, guild.members[self.user.id])
 
     def joins(self, place: "Place | str") -> None:

@@ -57,6 +57,11 @@ async def test_thoughts_are_no_part_of_the_answer():
         assert await ask(llm) == "Hi!"
 
 
+async def test_zero_width_spaces_are_no_part_of_the_answer():
+    async with LlmDouble(answer("a\u200b\u200b tiny model")) as llm:
+        assert await ask(llm) == "a tiny model"
+
+
 async def test_an_answer_without_end_is_cut_off():
     async with LlmDouble(answer("la " * ANSWER_CHARS)) as llm:
         assert len(await ask(llm)) == ANSWER_CHARS
@@ -79,6 +84,7 @@ async def test_a_server_that_loads_is_waited_for():
         (refuse(302), "llm_failed"),
         (answer(""), "llm_empty"),
         (answer("<think>only thoughts"), "llm_empty"),
+        (answer("\u200b"), "llm_empty"),
         (Script([b"no json"], headers=JSON), "llm_failed"),
         (Script([b"[" * 100_000], headers=JSON), "llm_failed"),
         (Script([b'{"error":"late"}'], headers=JSON), "llm_failed"),
