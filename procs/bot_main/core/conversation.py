@@ -86,6 +86,8 @@ class Ended:
     """The part that people got."""
     is_model_at_fault: bool = False
     """Of a failure: whether there is no answer because of the model."""
+    was_heard: bool = True
+    """Whether any sound of it was played."""
 
 
 def intent_behind(state: SessionState) -> Intent:
@@ -301,7 +303,9 @@ class Conversation:
             self.first_sounds.append(running.first_sound_ms)
         at_fault = outcome.kind is TurnKind.FAILED and running.is_model_at_fault
         elapsed_ms = now_ms - running.started_ms
-        return Ended(running.turn, outcome, elapsed_ms, asked, running.text, received, at_fault)
+        return Ended(
+            running.turn, outcome, elapsed_ms, asked, running.text, received, at_fault, running.was_heard
+        )
 
     def end_all(self, outcome: Outcome, now_ms: int) -> list[Ended]:
         """The running turn and all waiting ones are over."""

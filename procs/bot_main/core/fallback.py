@@ -6,6 +6,7 @@ from procs.bot_main.core.conversation import Ended
 
 CONFUSED = "(in voice) *Miku seems confused...*"
 AS_TEXT = "⚠️ (Voice failed, text mode): {text}"
+UNSPOKEN = "💬 (Nothing in it can be spoken): {text}"
 UNANSWERED = "⚠️ I could not answer this one. Ask me again."
 PUT_OUT = ("voice_kicked", "voice_channel_gone", "voice_guild_gone")
 """Ends after which nobody wants to read on."""
@@ -30,6 +31,8 @@ class Fallback:
         if is_over:
             is_lost = ended.text and ended.outcome.code not in PUT_OUT
             return [AS_TEXT.format(text=ended.text)] if is_lost else []
+        if ended.outcome.kind is TurnKind.DONE and not ended.was_heard:
+            return [UNSPOKEN.format(text=ended.text)] if ended.text.strip() else []
         if ended.outcome.kind is TurnKind.DONE:
             was_away, self._code = bool(self._code), ""
             return [RESTORED] if was_away and ended.received else []

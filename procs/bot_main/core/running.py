@@ -178,6 +178,11 @@ class Running:
         return self.asked.text if self.asked.verbatim else self._text
 
     @property
+    def was_heard(self) -> bool:
+        """Whether any sound of it was played."""
+        return self._played_ms > 0
+
+    @property
     def _text(self) -> str:
         return self._reply.text if self._reply else ""
 

@@ -118,7 +118,7 @@ async def edit_message(ask: Ask) -> Answer:
 
 
 async def delete_message(ask: Ask) -> Answer:
-    """Takes a message posted through it away; what follows a deleted "thinking ..." is a message of its own."""
+    """Takes a message posted through it away; what follows a deleted "thinking ..." stands by itself."""
     opened, message = door(ask), _own(ask)
     ask.discord.happenings.delete(message)
     if isinstance(opened, Interaction) and opened.original is message:

@@ -1,5 +1,7 @@
 """What is written when something could not be said."""
 
+from dataclasses import replace
+
 import pytest
 
 from bus.errors import sentence
@@ -50,3 +52,9 @@ def test_at_the_end_of_a_session_the_answer_is_kept_unless_she_was_put_out(code:
 def test_what_was_stopped_is_not_written():
     cut = Ended(1, Outcome(TurnKind.CUT), text="It is late.")
     assert Fallback().texts(cut) == []
+
+
+def test_an_answer_in_which_nothing_can_be_spoken_is_written():
+    silent = replace(ended(text="🙂 <https://example.org>"), was_heard=False)
+    assert Fallback().texts(silent) == ["💬 (Nothing in it can be spoken): 🙂 <https://example.org>"]
+    assert Fallback().texts(replace(silent, text=" ")) == []
