@@ -114,7 +114,8 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
         state = process.state or f"silent ({process.supervisor.lower()})"
         said = ". ".join(part.rstrip(".") for part in (process.detail, process.remedy) if part)
         what = f"{process.code}: {said}" if process.code else said
-        facts = ", ".join(f"{key} {value}" for key, value in list(process.facts.items())[:SHOWN_FACTS])
+        shown = [f"{key} {value}" for key, value in process.facts.items() if key != "invite"]
+        facts = ", ".join(shown[:SHOWN_FACTS])
         table.add_row(process.name, str(process.pid), state, _duration(process.since_s), what or facts)
     view.table(table)
     for session in sessions:
@@ -122,6 +123,9 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
         view.line(f"session {session['session']}: {session['phase']} in {session['sink']}, {speaking}")
     if not sessions:
         view.line("no session")
+    invite = next((process.facts["invite"] for process in processes if process.facts.get("invite")), "")
+    if invite:
+        view.line(f"Invite her into a Discord server: {invite}")
 
 
 def _duration(seconds: int) -> str:

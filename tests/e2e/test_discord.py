@@ -39,8 +39,10 @@ def hears(home: DiscordHome, words: str, before: str = "") -> None:
     wait_until(lambda: home.words() == before + letters(words), 40)
 
 
-def test_up_tells_how_to_invite_her(home):
-    wait_until(lambda: "Invite her into a Discord server: https://" in home.stack.up_log.read_text())
+def test_up_and_status_tell_how_to_invite_her(home):
+    invite = "Invite her into a Discord server: https://"
+    wait_until(lambda: invite in home.stack.up_log.read_text())
+    assert invite in home.stack.miku("status").stdout
 
 
 def test_a_prompt_is_heard_whole_and_in_order_and_she_leaves(home):
