@@ -169,7 +169,7 @@ def judge(
 def lines(report: GpuReport, voice: str) -> dict[str, str]:
     """The plan for people: what → how it is."""
     told = {
-        "text inference": f"in a session {voice} alone" if voice else "in a session the voice's model alone"
+        "text": f"only the model that speaks ({voice})" if voice else "only the model that speaks"
     }
     for one in report.freed:
         if one.code == "gpu_unreachable":

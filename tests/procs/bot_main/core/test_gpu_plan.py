@@ -73,7 +73,7 @@ def test_a_server_that_is_down_is_fine_and_one_that_keeps_its_models_is_told():
     report = judge([down, stuck], [], {}, True, False)
     assert (report.code, report.is_refused) == ("gpu_not_freed", False)
     told = lines(report, "http://v")
-    assert told["text inference"] == "in a session http://v alone"
+    assert told["text"] == "only the model that speaks (http://v)"
     assert told["http://a"] == "does not answer: nothing is loaded there"
     assert told["http://b"] == "not freed: still"
 
