@@ -22,7 +22,6 @@ class GpuPlan:
     Args:
         servers: that give their cards free; the voice route's is not among them.
         voice: the voice route's server, where it can be asked for its models.
-        voice_address: of the voice route, for people; empty = the embedded model.
 
     Raises:
         BadSettings: `gpu.needed_mib` can't be used.
@@ -35,7 +34,6 @@ class GpuPlan:
         servers: Sequence[ModelServer],
         meter: VramMeter,
         voice: ModelServer | None = None,
-        voice_address: str = "",
     ) -> None:
         try:
             self._needed = needed(settings.needed_mib)
@@ -46,7 +44,6 @@ class GpuPlan:
         self._servers = servers
         self._meter = meter
         self._voice = voice
-        self._voice_address = voice_address
         self._report = GpuReport()
 
     @property
@@ -71,7 +68,7 @@ class GpuPlan:
 
     def lines(self) -> dict[str, str]:
         """What was found before the latest session, for `voice-status`."""
-        return lines(self._report, self._voice_address)
+        return lines(self._report)
 
     def shortage(self) -> str:
         """Figures of each card that was short of memory before the latest session, else empty."""

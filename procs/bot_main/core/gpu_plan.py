@@ -166,18 +166,17 @@ def judge(
     return GpuReport("", "", False, *seen)
 
 
-def lines(report: GpuReport, voice: str) -> dict[str, str]:
-    """The plan for people: what → how it is."""
-    told = {
-        "text": f"only the model that speaks ({voice})" if voice else "only the model that speaks"
-    }
-    for one in report.freed:
+def lines(report: GpuReport) -> dict[str, str]:
+    """The plan for people: what → how it is. Servers are numbered: their addresses are the operator's."""
+    told = {"text": "only the model that speaks"}
+    for number, one in enumerate(report.freed, 1):
         if one.code == "gpu_unreachable":
-            told[one.address] = "does not answer: nothing is loaded there"
+            state = "does not answer: nothing is loaded there"
         elif one.code:
-            told[one.address] = f"not freed: {one.detail}"
+            state = f"not freed: {one.detail}"
         else:
-            told[one.address] = _unloaded(one.unloaded)
+            state = _unloaded(one.unloaded)
+        told[f"other server {number}" if len(report.freed) > 1 else "other server"] = state
     for card in report.cards:
         told[card.name] = f"{card.free_mib:,} of {card.total_mib:,} MiB free"
     if report.code == "gpu_short":

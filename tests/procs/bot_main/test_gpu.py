@@ -51,7 +51,7 @@ async def plan_of(
     servers = [LlamaSwap(url, api_key) for url in urls]
     speaker = LlamaSwap(voice) if voice else None
     node = MemoryNode(BotMain.name, BotMain.reads)
-    yield GpuPlan(node, GpuSettings(**settings), servers, meter, speaker, voice)  # type: ignore[arg-type]
+    yield GpuPlan(node, GpuSettings(**settings), servers, meter, speaker)  # type: ignore[arg-type]
     for server in (*servers, *([speaker] if speaker else [])):
         await server.close()
 
@@ -66,8 +66,8 @@ async def test_other_servers_are_empty_before_a_session(generation: str, no_card
         report = await plan.before_session()
         assert (report.code, report.is_refused) == ("", False)
         assert busy.states == {}
-        assert plan.lines()[busy.url] == "unloaded qwen, eyes"
-        assert plan.lines()[idle.url] == "nothing was loaded"
+        assert plan.lines()["other server 1"] == "unloaded qwen, eyes"
+        assert plan.lines()["other server 2"] == "nothing was loaded"
 
 
 async def test_a_model_that_is_just_being_loaded_goes_too(no_card: Vram):
@@ -82,7 +82,7 @@ async def test_a_server_that_is_down_has_nothing_loaded(no_card: Vram):
         url = swap.url
     async with plan_of(no_card, url) as plan:
         assert (await plan.before_session()).code == ""
-        assert plan.lines()[url] == "does not answer: nothing is loaded there"
+        assert plan.lines()["other server"] == "does not answer: nothing is loaded there"
 
 
 @pytest.mark.parametrize("fault", ["is_stuck", "hangs"])
@@ -91,7 +91,7 @@ async def test_a_server_that_keeps_its_models_is_told_in_time(fault: str, no_car
         setattr(swap, fault, True)
         report = await plan.before_session()
         assert (report.code, report.is_refused) == ("gpu_not_freed", False)
-        assert "still loaded" in plan.lines()[swap.url]
+        assert "still loaded" in plan.lines()["other server"]
 
 
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"running": 5}', "[" * 100_000])
@@ -105,7 +105,7 @@ async def test_a_server_that_wants_a_key_gets_it(no_card: Vram):
     async with LlamaSwapDouble(("qwen",), api_key="s3cret") as swap:
         async with plan_of(no_card, swap.url) as plan:
             assert (await plan.before_session()).code == "gpu_not_freed"
-            assert "401" in plan.lines()[swap.url]
+            assert "401" in plan.lines()["other server"]
         async with plan_of(no_card, swap.url, api_key="s3cret") as plan:
             assert (await plan.before_session()).code == ""
             assert swap.states == {}
