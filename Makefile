@@ -21,7 +21,7 @@ run: $(READY)
 
 test: $(READY)
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || echo "No chromium in PATH: the tests of the page are skipped (apt install chromium)."
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 campaign: $(READY)
 	@$(BIN)/python -m tests.campaign

@@ -34,22 +34,11 @@ RUNS: dict[str, tuple[int, ...]] = {
 }
 """Which runs are played: those that are quick and have no like among the other tests; else the first."""
 
-EMBEDDED = ("F1", "F2", "F3", "F19", "F22", "F23", "F24", "F28")
-"""Share a stack; the others share other ones, so that two workers have half of the time each."""
-
-
-def _group(campaign: str) -> str:
-    """Those in Discord share a stack of their own."""
-    if campaign.startswith("D"):
-        return "discord"
-    return "campaigns 1" if campaign in EMBEDDED else "campaigns 2"
-
 
 def _slices() -> Iterator[object]:
     for campaign in CAMPAIGNS:
-        group = pytest.mark.xdist_group(_group(campaign.id))
         for index in RUNS.get(campaign.id, (0,)):
-            yield pytest.param(campaign, index, id=f"{campaign.id}-{index}", marks=group)
+            yield pytest.param(campaign, index, id=f"{campaign.id}-{index}")
 
 
 @pytest.fixture(scope="module")

@@ -10,13 +10,11 @@ from tests.discord.tone_reader import letters
 from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
-TAIL = 20
-"""Letters by which the end of a sentence is known."""
 ALL_BUT_A_LETTER_OR_TWO = 0.96
 FEW = 5
-"""Frames by which a busy machine may swap two sockets."""
+"""Frames by which a busy machine may swap two sockets, and letters that a renewed voice session may cost."""
 LONG = "She says this sentence, and then another one follows, and one more after that. " * 3
 
 
@@ -181,7 +179,7 @@ def test_a_killed_bot_finishes_its_sentence_and_takes_commands_again(lounge):
     lounge.says(f"!miku say {LONG}")
     wait_until(lambda: len(lounge.words()) > len(before) + 5)
     lounge.stack.kill("bot_main", signal.SIGKILL)
-    wait_until(lambda: lounge.words().endswith(letters(LONG)[-TAIL:]), 40)
+    wait_until(lambda: len(lounge.words()) >= len(before + letters(LONG)) - FEW, 40)
     # Born again it renews the voice session, and what is on its way at that moment is lost: a letter or two.
     heard = SequenceMatcher(None, lounge.words().removeprefix(before), letters(LONG), autojunk=False)
     assert heard.ratio() > ALL_BUT_A_LETTER_OR_TWO

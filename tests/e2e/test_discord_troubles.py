@@ -15,7 +15,7 @@ from tests.e2e.stack import Stack
 from tests.ports import free_base_port
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("discord troubles")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 NO_VOICE = "❌ TTS pipeline not available. Check soprano/rvc containers."
 AS_TEXT = "⚠️ (Voice failed, text mode): "
@@ -213,7 +213,7 @@ def test_nobody_is_pinged_by_what_she_is_made_to_write(home):
     for n, text in enumerate(texts, 1):
         home.thinks(text)
         home.says("Whom do you call?")
-        wait_until(lambda n=n: sum(AS_TEXT in one for one in home.bot.texts()[since:]) == n)
+        wait_until(lambda n=n: sum(AS_TEXT in one for one in home.bot.texts()[since:]) >= n)
     home.thinks(ANSWER)
     home.voice.start()
     wait_until(lambda: says_of_itself(home, "tts_bridge", "ready"))

@@ -9,7 +9,7 @@ from tests.e2e.sound import samples, seconds
 from tests.e2e.stack import Stack
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 NODES = ("llm_server", "tts_server", "llm_streamer", "tts_bridge", "discord_voice", "bot_main")
 LONG = "This is a long speech, and something will happen in the middle of it. " * 6

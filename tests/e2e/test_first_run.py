@@ -11,7 +11,7 @@ from tests.e2e.sound import pauses_ms, samples, seconds
 from tests.e2e.stack import Stack
 from tests.waiting import wait_until
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("first_run")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 CANARY = "Canary sentence seventeen."
 

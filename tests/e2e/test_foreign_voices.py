@@ -8,7 +8,7 @@ from tests.e2e.sound import samples
 from tests.e2e.stack import Stack
 from tests.ports import free_base_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("voices")]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 TEXT = "the quick brown fox jumps over the lazy dog. now it sleeps! does it dream?"
 SYMBOL_MS = 20

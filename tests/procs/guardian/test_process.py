@@ -15,7 +15,7 @@ from procs.guardian.backends.kernel import kill_all, orphans
 from tests.ports import free_base_port
 from tests.procs.guardian.supervised import Supervised, alive
 
-pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("guardian")]
+pytestmark = [pytest.mark.e2e]
 
 ROOT = Path(__file__).parents[3]
 

@@ -31,7 +31,6 @@ from tests.e2e.stack import Stack
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(120),
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not PROGRAM, reason=MISSING),
     pytest.mark.asyncio(loop_scope="module"),
 ]

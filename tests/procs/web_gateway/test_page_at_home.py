@@ -19,7 +19,6 @@ from tests.e2e.discord_home import ANSWER, SYMBOL_MS, DiscordHome, discord_home
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.timeout(120),
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not PROGRAM, reason=MISSING),
     pytest.mark.asyncio(loop_scope="module"),
 ]

@@ -18,7 +18,6 @@ PAGES = Path(procs.web_gateway.__file__).parent / "pages"
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not PROGRAM, reason=MISSING),
     pytest.mark.asyncio(loop_scope="module"),
 ]
