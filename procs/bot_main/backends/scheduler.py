@@ -20,9 +20,11 @@ from apscheduler.jobstores.base import BaseJobStore, JobLookupError
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from bus.errors import OurError
 from procs.bot_main.backends.base_schedule import Clerk
 from procs.bot_main.core.schedule import Job
 
+ELSEWHERE = "jobs are added and dropped at the clerk's, never through the library"
 LOOK_S = 1.0
 """Between two looks at the clock and at whether a job may begin."""
 
@@ -119,13 +121,13 @@ class _Stock(BaseJobStore):  # type: ignore[misc]
         self._clerk.keep(replace(job, next_ms=round(entry.next_run_time.timestamp() * 1000)))
 
     def add_job(self, entry: Entry) -> None:
-        raise NotImplementedError("jobs are the clerk's")
+        raise OurError(ELSEWHERE)
 
     def remove_job(self, job_id: str) -> None:
-        raise NotImplementedError("jobs are the clerk's")
+        raise OurError(ELSEWHERE)
 
     def remove_all_jobs(self) -> None:
-        raise NotImplementedError("jobs are the clerk's")
+        raise OurError(ELSEWHERE)
 
     def _entry(self, job: Job) -> Entry:
         entry = Entry(
