@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ import zmq.asyncio
 from numpy.typing import NDArray
 
 from bus.testing import MemoryNode
+from tests.ports import free_base_port
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 """A reply that takes longer never comes."""
 
 SAMPLE_TYPES = {"s16le": ("<i2", 32_768.0), "f32le": ("<f4", 1.0)}
@@ -27,10 +27,8 @@ def memory_bus() -> Any:
 
 
 def free_address() -> str:
-    """An address on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    """An address on loopback that nobody listens on and no outgoing connection takes."""
+    return f"tcp://127.0.0.1:{free_base_port()}"
 
 
 @dataclass

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from bus.keys import KeyRing
-from bus.topics import PORT_SPAN, TTS_SERVER_PORT_OFFSET
-from tests.procs.tts_server.client import connected, free_address
+from bus.topics import TTS_SERVER_PORT_OFFSET
+from tests.ports import free_base_port
+from tests.procs.tts_server.client import connected
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +23,7 @@ class Process:
     """`python -m procs.tts_server` with a stack's settings of its own."""
 
     def __init__(self, state: Path, **settings: str) -> None:
-        self.base_port = min(int(free_address().rpartition(":")[2]), 65_000 - PORT_SPAN)
+        self.base_port = free_base_port()
         self.address = f"tcp://127.0.0.1:{self.base_port + TTS_SERVER_PORT_OFFSET}"
         self.keys = KeyRing.load(state)
         environ = {
@@ -87,6 +88,7 @@ async def test_a_missing_package_is_told_without_a_traceback(tmp_path: Path) -> 
             assert spoken.code == "unavailable"
     finally:
         code, log = running.end()
+        print(log)  # what a failure of the lines above is told by
     assert code == 0, log
     assert "pip install soprano-tts" in log
     assert "Traceback" not in log
