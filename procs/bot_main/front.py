@@ -5,7 +5,9 @@ command has one handler, whether it was written, chosen or clicked.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from bus import Bus
 from bus.errors import CODES, BackendError, sentence
@@ -38,6 +40,8 @@ from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
 from procs.bot_main.sessions import Sessions
 from procs.bot_main.voice import MAX_CHARACTERS, STOPPED, Voice
+
+T = TypeVar("T")
 
 BEAT_S = 1.0
 """How often rooms and panels are looked at."""
@@ -129,9 +133,9 @@ class Front:
             case Incoming():
                 self._take(event)
             case Edited():
-                self._reword(event.message)
+                self._after_prompts(self._reword, event.message)
             case Deleted():
-                self._take_back(event.message_ids)
+                self._after_prompts(self._take_back, event.message_ids)
             case Invoked():
                 visit = Visit(event.person, event.guild_id, event.channel_id, event.id, event)
                 asked = commands.invoked(event.command, event.arguments, self._prefix)
@@ -216,22 +220,27 @@ class Front:
         if shown := self._places.pop(request, None):
             self._courier.unreact(*shown)
 
+    def _after_prompts(self, do: Callable[[T], None], what: T) -> None:
+        """Do this once the prompts that came before are accepted: those begin in the loop's next turn."""
+        asyncio.get_running_loop().call_soon(do, what)
+
     def _reword(self, message: Incoming) -> None:
-        text = self._wording(message)
-        if 0 < len(text) <= MAX_CHARACTERS and self._sessions.reword(_request_id(message.id), text):
+        text, verbatim = self._wording(message)
+        request = _request_id(message.id)
+        if 0 < len(text) <= MAX_CHARACTERS and self._sessions.reword(request, text, verbatim=verbatim):
             return
         if self._house:
             self._house.edited(message)
 
-    def _wording(self, message: Incoming) -> str:
-        """What an edited message asks her; empty if it became another command."""
+    def _wording(self, message: Incoming) -> tuple[str, bool]:
+        """What an edited message asks her, and whether it is to be read out; empty for another command."""
         line = self._command_line(message)
         if line is None:
-            return message.text.strip()
+            return message.text.strip(), False
         asked = commands.parsed(line, self._prefix)
         if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
-            return asked.arguments["text"].strip()
-        return ""
+            return asked.arguments["text"].strip(), asked.row.name == "say"
+        return "", False
 
     def _take_back(self, message_ids: tuple[int, ...]) -> None:
         for message_id in message_ids:

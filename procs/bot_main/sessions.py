@@ -160,11 +160,11 @@ class Sessions:
                 self._report_ended(conversation, ended)
                 self._tend(conversation)
 
-    def reword(self, request: str, text: str) -> bool:
+    def reword(self, request: str, text: str, *, verbatim: bool) -> bool:
         """The prompt of a request has new words; False unless it waits."""
         for conversation in self.all:
             if asked := conversation.turns.find(request):
-                conversation.turns.reword(asked, text)
+                conversation.turns.reword(asked, text, verbatim=verbatim)
                 self._commit(conversation)
                 return True
         return False

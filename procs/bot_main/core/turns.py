@@ -58,9 +58,9 @@ class Turns:
         """A waiting prompt is taken back."""
         self.waiting.remove(asked)
 
-    def reword(self, asked: Asked, text: str) -> None:
-        """A waiting prompt has new words; it keeps its place."""
-        self.waiting[self.waiting.index(asked)] = replace(asked, text=text)
+    def reword(self, asked: Asked, text: str, *, verbatim: bool) -> None:
+        """A waiting prompt has new words, for the model or to be read out; it keeps its place."""
+        self.waiting[self.waiting.index(asked)] = replace(asked, text=text, verbatim=verbatim)
 
     def start(self, now_ms: int, patience: Patience) -> Running | None:
         """Let the oldest waiting prompt run; None if one runs already or none waits."""

@@ -257,6 +257,33 @@ async def test_a_waiting_say_that_is_edited_is_read_out_in_its_new_words(evening
     assert evening.world.prompts[-1][1].verbatim == "Stay.", "what became another command stays as it was"
 
 
+async def test_a_waiting_prompt_may_become_a_say_and_back(evening: Evening):
+    await evening.joins()
+    running = await evening.says("one")
+    question = await evening.says("two")
+    reading = await evening.says("!miku say three")
+    evening.chat.edits(question, "!miku say zwei")
+    evening.chat.edits(reading, "drei")
+    evening.chat.deletes(running)
+    await evening.settle()
+    assert evening.world.prompts[-1][1].verbatim == "zwei"
+    evening.chat.deletes(question)
+    await evening.settle()
+    assert evening.world.prompts[-1][1].messages[-1].content.splitlines()[-1] == "Anna: drei"
+
+
+async def test_edits_and_deletions_that_come_in_one_burst_with_their_messages_count(evening: Evening):
+    await evening.joins()
+    running = await evening.says("one")
+    evening.chat.deletes(evening.chat.says("gone"))
+    evening.chat.edits(evening.chat.says("mistyped"), "well typed")
+    await evening.settle()
+    evening.chat.deletes(running)
+    await evening.settle()
+    said = [prompt.messages[-1].content.splitlines()[-1] for _, prompt in evening.world.prompts]
+    assert said == ["Anna: one", "Anna: well typed"]
+
+
 async def test_say_is_read_out_and_stop_silences(evening: Evening):
     await evening.joins()
     message = await evening.says("!miku say Good evening.")
