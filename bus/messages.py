@@ -146,6 +146,8 @@ class TurnState:
     """Lowest turn still alive: a barge-in raises it."""
     active: int
     """Turn being answered now, 0 for none."""
+    speech_limit_ms: int = 0
+    """A reply's speech ends with the sentence in which it gets this long; 0 = never."""
 
 
 @dataclass(frozen=True)
@@ -193,9 +195,11 @@ class SpokenState:
     duration_ms: int
     """Audio made so far."""
     complete: bool
-    """Whether the whole reply has become sound."""
+    """Whether all of the reply that is spoken has become sound."""
     marks: tuple[Mark, ...] = ()
     """In order; a word was heard once `PlayoutState.played_ms` passed its start."""
+    is_shortened: bool = False
+    """Whether the reply goes on behind what is spoken (`TurnState.speech_limit_ms`)."""
 
 
 @dataclass(frozen=True)

@@ -25,19 +25,30 @@ class Pieces(AsyncIterator[Piece]):
     Args:
         splitter: how the voice wants it cut.
         on_piece: called with each piece as the voice takes it.
+        is_spent: whether the speech of what was taken is long enough, given whether that ends a sentence.
     """
 
-    def __init__(self, clock: Clock, splitter: Splitter, on_piece: Callable[[Piece], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        splitter: Splitter,
+        on_piece: Callable[[Piece], None],
+        is_spent: Callable[[bool], bool],
+    ) -> None:
         self._clock = clock
         self._script = Script(splitter)
         self._on_piece = on_piece
+        self._is_spent = is_spent
+        self._ends_sentence = False
+        self.is_shortened = False
+        """Whether the reply goes on behind what the voice was given."""
         self._tokens: asyncio.Queue[Token] = asyncio.Queue(TOKENS_LIMIT)
         self._ready: deque[Piece] = deque()
 
     @property
     def exhausted(self) -> bool:
-        """Whether the voice has taken the whole reply."""
-        return self._script.finished and not self._ready
+        """Whether the voice gets no more."""
+        return self.is_shortened or (self._script.finished and not self._ready)
 
     def put(self, token: Token) -> bool:
         """A token arrived; False if it found no room."""
@@ -62,7 +73,11 @@ class Pieces(AsyncIterator[Piece]):
             if self._script.finished:
                 raise StopAsyncIteration
             await self._wait()
+        self.is_shortened = self.is_shortened or self._is_spent(self._ends_sentence)
+        if self.is_shortened:
+            raise StopAsyncIteration
         piece = self._ready.popleft()
+        self._ends_sentence = piece.ends_sentence
         self._on_piece(piece)
         return piece
 

@@ -4,7 +4,7 @@
 import asyncio
 import traceback
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bus import Bus
 from bus.audio import FRAME_MS, frames_of_ms
@@ -13,6 +13,7 @@ from bus.messages import AudioFrame, Phase, SessionState, Token, TurnEvent, Turn
 from procs.tts_bridge.backends.base import TtsBackend
 from procs.tts_bridge.config import TtsSettings
 from procs.tts_bridge.core.chunk import Chunk
+from procs.tts_bridge.core.length import is_spent
 from procs.tts_bridge.core.marks import Marks, SpeakingRate
 from procs.tts_bridge.core.sentences import Piece, Sentences
 from procs.tts_bridge.core.straight import Straight
@@ -62,9 +63,9 @@ class Turn:
         self._voice = voice
         self._started_ns = bus.clock.mono_ns()
         self._from_the_start = first.index == 0
-        self._pieces = Pieces(
-            bus.clock, Straight() if voice.backend.straight else Sentences(), self._piece_taken
-        )
+        splitter = Straight() if voice.backend.straight else Sentences()
+        self._pieces = Pieces(bus.clock, splitter, self._piece_taken, self._is_spent)
+        self._n_chars = 0
         self._sentence_ends: set[int] = set()
         self._n_pieces = 0
         self._owes_sound = False
@@ -74,6 +75,7 @@ class Turn:
         self._publish_at_ms = 0
         self._window = Window(turn, voice.settings.window_ms)
         self._playout = bus.follow("report.playout.")
+        self._turns = bus.follow("control.turn")
         self._topic = ""
         self._index = 0
         self._n_in_a_row = 0
@@ -222,15 +224,25 @@ class Turn:
         if not self._n_pieces:
             self._event(TurnKind.FIRST_PIECE)
         self._n_pieces += 1
+        self._n_chars += len(piece.text)
         self._owes_sound |= any(char.isalnum() for char in piece.text)
         self._marks.text(piece)
         if piece.ends_sentence:
             self._sentence_ends.add(piece.index)
 
+    def _is_spent(self, ends_sentence: bool) -> bool:
+        """Whether enough was said; a voice that is sent all text at once has yet to say what it took."""
+        turns = self._turns.get(self._session)
+        made_ms = self._track.duration_ms
+        if self._voice.backend.straight:
+            made_ms = max(made_ms, round(self._n_chars * self._voice.rate.ms_per_char))
+        return is_spent(made_ms, turns.speech_limit_ms if turns else 0, ends_sentence=ends_sentence)
+
     def _publish(self, *, complete: bool) -> None:
         made_ms = self._track.duration_ms
         self._publish_at_ms = made_ms + SPOKEN_PERIOD_MS
         state = self._marks.state(self.turn, made_ms, complete=complete)
+        state = replace(state, is_shortened=self._pieces.is_shortened)
         self._bus.set_state("report.spoken", state, self._session, self.turn)
 
     def _event(self, kind: TurnKind, code: str = "", detail: str = "") -> None:

@@ -123,6 +123,9 @@ class Stage:
     async def raise_floor(self, floor: int) -> None:
         await self.node.deliver("control.turn", TurnState(floor, 0), SESSION)
 
+    async def limit_speech(self, ms: int) -> None:
+        await self.node.deliver("control.turn", TurnState(SINCE_MS, 0, ms), SESSION)
+
     def frames(self, turn: int = TURN, session: str = SESSION) -> list[AudioFrame]:
         return [m for _, m, s, t in self.node.pushed if (s, t) == (session, turn)]
 

@@ -331,3 +331,34 @@ async def test_stopping_ends_the_turns_and_lets_the_voice_go():
         await stage.reply(LONG)
         await until(lambda: len(stage.frames()) == 50)
     assert (stage.voice.n_open, stage.voice.n_closed) == (0, 1)
+
+
+async def test_speech_ends_with_the_sentence_that_reaches_its_limit(stage):
+    await stage.limit_speech(1_000)
+    await stage.reply("One. ", "The second sentence takes us far beyond the limit. ", "Unheard.")
+    await stage.ended()
+    spoken = stage.node.states["report.spoken", SESSION]
+    assert stage.heard().text == "One.The second sentence takes us far beyond the limit."
+    assert (spoken.complete, spoken.is_shortened) == (True, True)
+    assert stage.frames()[-1].final
+    assert stage.kinds()[-1] == "done"
+
+
+async def test_what_just_fits_is_not_called_shortened(stage):
+    await stage.limit_speech(1_000)
+    await stage.reply("This alone is more than a second of speech.")
+    await stage.ended()
+    assert not stage.node.states["report.spoken", SESSION].is_shortened
+
+
+async def test_a_limit_holds_as_soon_as_it_is_set(stage):
+    await stage.token(0, "This is quite a long sentence to begin with. ")
+    await until(lambda: "first_audio" in stage.kinds())
+    await stage.limit_speech(1_000)
+    await stage.token(1, "And this is not said any more.", final=True)
+    await stage.ended()
+    assert stage.heard().text == "This is quite a long sentence to begin with."
+    await stage.limit_speech(0)
+    await stage.reply("One again. And two. And three more.", turn=TURN + 1)
+    await stage.ended(TURN + 1)
+    assert not stage.node.states["report.spoken", SESSION].is_shortened
