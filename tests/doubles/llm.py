@@ -22,6 +22,7 @@ from aiohttp import web
 
 DONE = b"data: [DONE]\n\n"
 MODEL = "stub-model"
+SAID = "{said}"
 
 
 class End(Enum):
@@ -110,7 +111,8 @@ class LlmDouble:
         default: answer to requests for which nothing was played.
         port: 0 = any free one; see `url`.
         models: names it lists.
-        text_file: what stands there when a request comes is the default answer instead.
+        text_file: what stands there when a request comes is the default answer instead, with the last
+            message of the request in the place of `SAID`.
         api_key: if set, everything but `/health` is refused without it.
     """
 
@@ -195,7 +197,10 @@ class LlmDouble:
     @property
     def _usual(self) -> Script:
         """The answer when nothing else was played."""
-        return say(self.text_file.read_text()) if self.text_file else self.default
+        if not self.text_file:
+            return self.default
+        said = str(self.requests[-1]["messages"][-1]["content"])
+        return say(self.text_file.read_text().replace(SAID, said))
 
     async def _perform(self, request: web.Request, script: Script) -> web.StreamResponse:
         """Play a script; pauses are counted from the beginning, so that they do not add up errors."""

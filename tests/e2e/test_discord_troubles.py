@@ -11,7 +11,7 @@ from tests.discord.gateway.intents import PRIVILEGED
 from tests.discord.tone_reader import letters
 from tests.e2e.discord_home import ANSWER, DiscordHome, discord_home, discord_process, settings_for
 from tests.e2e.doubles import double
-from tests.e2e.stack import Stack
+from tests.e2e.stack import ROOT, Stack
 from tests.ports import free_base_port
 from tests.waiting import wait_until
 
@@ -21,18 +21,25 @@ NO_VOICE = "❌ TTS pipeline not available. Check soprano/rvc containers."
 AS_TEXT = "⚠️ (Voice failed, text mode): "
 LONG = "She says this sentence, and then another one follows, and one more after that."
 
+BLOCKER, MISSING = ROOT / "tests" / "e2e" / "blocker", "missing"
+"""What keeps a process from importing the packages that the file names."""
+
 TARGETS = ("@everyone", "@here", "<@{ann}>", "<@!{ann}>", "<@&{role}>")
 WRAPPINGS = (
     "{}", "{0}{0}{0}", "hi {}!", "**{}**", "> {}", "||{}||", "# {}", "[{}](https://example.org)", "- {}",
     "\u200b{}", "{}\u202e", "`{}`", "```\ncode\n```{}", "```\n{}\n```", "*{0}*~~{0}~~", "\\{}", "<{}>",
 )  # fmt: skip
+FEW = 5
+"""Letters."""
 ATTACKS_EACH = 35
 """In one message."""
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DiscordHome]:
-    with discord_home(tmp_path_factory.mktemp("discord")) as home:
+    folder = tmp_path_factory.mktemp("discord")
+    settings = {"PYTHONPATH": str(BLOCKER), "MISSING_PACKAGES": str(folder / MISSING)}
+    with discord_home(folder, **settings) as home:
         home.remote.change("rules", identify_interval_s=0.0)
         yield home
 
@@ -98,6 +105,7 @@ def test_a_model_that_is_gone_is_told_and_the_session_lives(lounge):
     [
         ({"point": "udp_in", "times": None}, "voice_udp_blocked"),
         ({"point": "op4", "do": "swallow", "times": None}, "voice_refused"),
+        ({"point": "voice_identify", "code": 4017, "times": None}, "voice_dave_missing"),
     ],
 )
 def test_a_join_that_can_not_be_is_named_before_people_give_up(home, fault, code):
@@ -129,6 +137,28 @@ def test_she_leaves_while_a_connect_hangs(home, fault):
     home.leaves()
 
 
+def is_born_again(home: DiscordHome, node: str) -> None:
+    """A process is killed; returns once it lives again."""
+    killed = home.stack.kill(node)
+    wait_until(lambda: home.stack.pids()[node] not in (0, killed) and says_of_itself(home, node, "ready"))
+
+
+def test_without_encryption_she_says_what_to_do_writes_on_and_comes_once_it_is_installed(home):
+    packages = home.stack.state_path.parent / MISSING
+    packages.write_text("davey")
+    is_born_again(home, "discord_voice")
+    home.remote.person("Ann").joins(place="Lounge")
+    assert home.answer("!miku join") == f"❌ {sentence('voice_dave_missing')}"
+    wait_until(lambda: not home.session() and home.bot.voice() is None)
+    assert home.answer(f"{home.bot.mention()} Hello.") == ANSWER, (
+        "what she writes stands back for a session only"
+    )
+    packages.unlink()
+    is_born_again(home, "discord_voice")
+    home.joins()
+    home.leaves()
+
+
 def test_a_second_server_is_told_that_she_is_elsewhere(lounge):
     lounge.remote.director.place(name="office", guild="Work")
     lounge.remote.director.voice_place(name="Desk", guild="Work")
@@ -151,12 +181,32 @@ def test_she_leaves_an_empty_room_after_the_servers_own_time(home):
 
 def test_waiting_prompts_follow_what_their_writers_do_to_them(lounge):
     ann = lounge.remote.person("Ann")
+    lounge.thinks("You said {said}")
     lounge.says(f"!miku say {LONG}")
     gone, wrong = lounge.says("!miku say Not this."), lounge.says("!miku say Good evning.")
-    wait_until(lambda: "2️⃣" in lounge.reactions(wrong))
+    prompt, turned = lounge.says("helo"), lounge.says("!miku say Nor this.")
+    wait_until(lambda: "4️⃣" in lounge.reactions(turned))
     ann.edits(message=wrong, text="!miku say Good evening.")
+    ann.edits(message=prompt, text="hello")
+    ann.edits(message=turned, text="how are you")
     ann.deletes(message=gone)
-    wait_until(lambda: lounge.words() == letters(LONG + "Good evening."), 40)
+    expected = f"{LONG} Good evening. You said Ann: hello. You said Ann: how are you."
+    wait_until(lambda: lounge.words() == letters(expected), 40)
+    lounge.thinks(ANSWER)
+
+
+def test_what_she_is_saying_can_be_taken_back_and_not_reworded(lounge):
+    ann = lounge.remote.person("Ann")
+    said = lounge.says(f"!miku say {LONG}")
+    wait_until(lambda: len(lounge.words()) > FEW)
+    ann.edits(message=said, text="!miku say Something else.")
+    wait_until(lambda: lounge.words() == letters(LONG), 40)
+    gone = lounge.says(f"!miku say {LONG * 3}")
+    lounge.says("!miku say And now this.")
+    wait_until(lambda: len(lounge.words()) > len(letters(LONG)) + FEW)
+    ann.deletes(message=gone)
+    wait_until(lambda: lounge.words().endswith(letters("And now this.")), 40)
+    assert len(lounge.words()) < len(letters(LONG * 3)), "the rest of it was not heard"
 
 
 def test_without_the_intent_she_answers_to_slash_and_mention_and_says_what_is_missing(home):
