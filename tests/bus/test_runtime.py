@@ -84,6 +84,14 @@ class Program:
         return self.process.wait(30)
 
 
+def is_running(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_with_its_last_words(tmp_path, number):
     program = Program(tmp_path)
@@ -135,10 +143,8 @@ def test_under_a_supervisor_it_dies_with_it(tmp_path):
         parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=env, stderr=out)
     wait_until(lambda: '"started"' in log.read_text())
     child = next(json.loads(x)["pid"] for x in log.read_text().splitlines() if '"started"' in x)
+    assert is_running(child)
     parent.kill()
     parent.wait()
-    wait_until(
-        lambda: (
-            not Path(f"/proc/{child}").exists() or "State:\tZ" in Path(f"/proc/{child}/status").read_text()
-        )
-    )
+    wait_until(lambda: not is_running(child))
+    assert "last words" not in log.read_text(), "it was killed, not asked"

@@ -31,6 +31,11 @@ def test_output_that_nobody_takes_is_one_sentence(monkeypatch: pytest.MonkeyPatc
         View().line("Hello")
 
 
-def test_without_any_output_it_works_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_output_it_still_says_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("sys.stdout", None)
-    View().line("Hello")
+    view = View()
+    view.line("Hello")
+    view.error("Nothing answers")
+    assert capsys.readouterr().err == "Nothing answers\n"

@@ -53,17 +53,20 @@ async def test_people_come_and_go(client: discord.Client, director: Director) ->
     left = {bob.user.id, director.bot("Miku").user.id}
     await until(lambda: group(director).members == left and group(director).is_settled)
     await is_heard(director, voice, 550)
+    assert group(director).members == left
 
 
 async def test_left_alone_the_group_starts_anew(client: discord.Client, director: Director) -> None:
     ann = director.person("Ann")
     ann.joins("Lounge")
     voice = await join(client, director)
+    code = voice.voice_privacy_code
     ann.leaves()
     await until(lambda: not voice._connection.can_encrypt)
     ann.joins("Lounge")
     await until(lambda: voice._connection.can_encrypt)
     await is_heard(director, voice, 440)
+    assert voice.voice_privacy_code not in (None, code), "the keys of before are of no use"
 
 
 @pytest.mark.parametrize("damaged", ["dave_welcome", "dave_commit"])

@@ -189,6 +189,7 @@ async def test_told_to_reconnect_it_resumes(client: discord.Client, director: Di
     await asyncio.sleep(0)
     director.bot("Miku").is_told_to_reconnect()
     await resumed
+    assert (director.journal.identifies, director.journal.resumes) == (1, 1)
 
 
 async def test_a_session_outlives_a_cut_but_not_a_goodbye(loopback: Loopback, director: Director) -> None:
@@ -202,6 +203,9 @@ async def test_a_session_outlives_a_cut_but_not_a_goodbye(loopback: Loopback, di
         await gateway.next("RESUMED")
         await gateway.socket.close(code=1000)
     await until(lambda: not loopback.sessions.alive)
+    async with raw(loopback) as gateway:
+        await gateway.send(6, {"token": director.bot("Miku").token, "session_id": session, "seq": 1})
+        assert await gateway.next(op=9) is False, "there is nothing left to resume"
 
 
 async def test_a_sequence_from_the_future_closes_with_4007(loopback: Loopback, director: Director) -> None:

@@ -107,30 +107,38 @@ async def api(director: Director) -> AsyncIterator[Api]:
 
 
 async def test_users_applications_and_the_gateway(api: Api, director: Director) -> None:
-    await api.ask("GET", "/users/@me")
-    await api.ask("PATCH", "/users/@me", {"username": "Miku"})
-    await api.ask("GET", "/users/{user_id}", user_id=director.person("Ann").user.id)
-    await api.ask("GET", "/applications/@me")
-    await api.ask("GET", "/applications/{application_id}", application_id=director.bot("Miku").application.id)
-    await api.ask("GET", "/gateway")
-    await api.ask("GET", "/gateway/bot")
+    ann, application = director.person("Ann").user, director.bot("Miku").application
+    assert (await api.ask("GET", "/users/@me"))["id"] == str(application.bot.id)
+    assert (await api.ask("PATCH", "/users/@me", {"username": "Mik"}))["username"] == "Mik"
+    assert (await api.ask("GET", "/users/{user_id}", user_id=ann.id))["id"] == str(ann.id)
+    own = await api.ask("GET", "/applications/@me")
+    assert own["id"] == str(application.id)
+    by_id = await api.ask("GET", "/applications/{application_id}", application_id=application.id)
+    assert by_id["id"] == own["id"]
+    gateway = await api.ask("GET", "/gateway")
+    assert (await api.ask("GET", "/gateway/bot"))["url"] == gateway["url"] == director.discord.gateway_url
 
 
 async def test_guilds_and_channels(api: Api, director: Director) -> None:
     guild, ann = director.guild("Home").id, director.person("Ann").user.id
-    await api.ask("GET", "/guilds/{guild_id}", guild_id=guild)
-    await api.ask("GET", "/guilds/{guild_id}/channels", guild_id=guild)
-    await api.ask("GET", "/guilds/{guild_id}/roles", guild_id=guild)
-    await api.ask("GET", "/guilds/{guild_id}/members/{user_id}", guild_id=guild, user_id=ann)
-    await api.ask("PATCH", "/guilds/{guild_id}/members/@me", {"nick": "M"}, guild_id=guild)
+    general, lounge = (director.places[name].id for name in ("general", "Lounge"))
+    assert (await api.ask("GET", "/guilds/{guild_id}", guild_id=guild))["name"] == "Home"
+    channels = await api.ask("GET", "/guilds/{guild_id}/channels", guild_id=guild)
+    assert {str(general), str(lounge)} <= {channel["id"] for channel in channels}
+    roles = await api.ask("GET", "/guilds/{guild_id}/roles", guild_id=guild)
+    assert str(guild) in {role["id"] for role in roles}, "@everyone has the guild's id"
+    member = "/guilds/{guild_id}/members/"
+    assert (await api.ask("GET", member + "{user_id}", guild_id=guild, user_id=ann))["user"]["id"] == str(ann)
+    assert (await api.ask("PATCH", member + "@me", {"nick": "M"}, guild_id=guild))["nick"] == "M"
     director.person("Ann").joins("Lounge")
-    await api.ask("GET", "/guilds/{guild_id}/voice-states/{user_id}", guild_id=guild, user_id=ann)
+    voice = await api.ask("GET", "/guilds/{guild_id}/voice-states/{user_id}", guild_id=guild, user_id=ann)
+    assert voice["channel_id"] == str(lounge)
     director.places["general"].permit("Ann", ["MANAGE_MESSAGES"])
-    for name in ("general", "Lounge"):
-        await api.ask("GET", "/channels/{channel_id}", channel_id=director.places[name].id)
-    await api.ask("PATCH", "/channels/{channel_id}", {"name": "x"}, channel_id=director.places["general"].id)
+    channel = "/channels/{channel_id}"
+    assert [(await api.ask("GET", channel, channel_id=id_))["type"] for id_ in (general, lounge)] == [0, 2]
+    assert (await api.ask("PATCH", channel, {"name": "x"}, channel_id=general))["name"] == "x"
     dm = await api.ask("POST", "/users/@me/channels", {"recipient_id": str(ann)})
-    await api.ask("GET", "/channels/{channel_id}", channel_id=dm["id"])
+    assert (await api.ask("GET", channel, channel_id=dm["id"]))["recipients"][0]["id"] == str(ann)
 
 
 async def test_messages(api: Api, director: Director) -> None:
@@ -140,47 +148,54 @@ async def test_messages(api: Api, director: Director) -> None:
     path = "/channels/{channel_id}/messages"
     reply = {"content": "ho", "message_reference": {"message_id": str(said.id)}, "nonce": "1"}
     posted = await api.ask("POST", path, reply, channel_id=channel)
-    await api.ask("GET", path, channel_id=channel)
+    assert (posted["content"], posted["referenced_message"]["id"]) == ("ho", str(said.id))
+    listed = await api.ask("GET", path, channel_id=channel)
+    assert [one["id"] for one in listed] == [posted["id"], str(said.id)], "the newest comes first"
     one = path + "/{message_id}"
-    await api.ask("PATCH", one, {"content": "hey"}, channel_id=channel, message_id=posted["id"])
-    await api.ask("GET", one, channel_id=channel, message_id=said.id)
+    edited = await api.ask("PATCH", one, {"content": "hey"}, channel_id=channel, message_id=posted["id"])
+    assert (edited["id"], edited["content"]) == (posted["id"], "hey")
+    asked = await api.ask("GET", one, channel_id=channel, message_id=said.id)
+    assert (asked["attachments"][0]["filename"], asked["reactions"][0]["count"]) == ("a.txt", 1)
     who = one + "/reactions/{emoji_name}"
-    await api.ask("GET", who, channel_id=channel, message_id=said.id, emoji_name="👍")
+    reacted = await api.ask("GET", who, channel_id=channel, message_id=said.id, emoji_name="👍")
+    assert [user["id"] for user in reacted] == [str(ann.user.id)]
 
 
 async def test_webhooks(api: Api, director: Director) -> None:
     channel = director.places["general"].id
     hook = await api.ask("POST", "/channels/{channel_id}/webhooks", {"name": "Chorus"}, channel_id=channel)
-    await api.ask("GET", "/channels/{channel_id}/webhooks", channel_id=channel)
-    parts: dict[str, str]
-    path, parts = (
-        "/webhooks/{webhook_id}/{webhook_token}",
-        {"webhook_id": hook["id"], "webhook_token": hook["token"]},
-    )
-    await api.ask("GET", path, **parts)
+    listed = await api.ask("GET", "/channels/{channel_id}/webhooks", channel_id=channel)
+    assert [one["id"] for one in listed] == [hook["id"]]
+    path = "/webhooks/{webhook_id}/{webhook_token}"
+    parts = {"webhook_id": hook["id"], "webhook_token": hook["token"]}
+    assert (await api.ask("GET", path, **parts))["name"] == "Chorus"
     sent = await api.ask("POST", path, {"content": "la"}, "?wait=true", **parts)
-    await api.ask(
-        "PATCH", path + "/messages/{message_id}", {"content": "la la"}, message_id=sent["id"], **parts
-    )
+    assert (sent["webhook_id"], sent["author"]["username"]) == (hook["id"], "Chorus")
+    one = path + "/messages/{message_id}"
+    edited = await api.ask("PATCH", one, {"content": "la la"}, message_id=sent["id"], **parts)
+    assert edited["content"] == "la la"
 
 
 async def test_commands_and_interactions(api: Api, director: Director) -> None:
     application = director.bot("Miku").application
     path = "/applications/{application_id}/commands"
     command = {"name": "miku", "description": "Miku"}
-    await api.ask("PUT", path, [command], application_id=application.id)
-    await api.ask("GET", path, application_id=application.id)
+    registered = await api.ask("PUT", path, [command], application_id=application.id)
+    assert [one["name"] for one in registered] == ["miku"]
+    assert await api.ask("GET", path, application_id=application.id) == registered
     used = ask(
         director.discord, application, director.places["general"].channel, director.person("Ann").user, 2, {}
     )
     parts = {"interaction_id": used.id, "interaction_token": used.token}
     answer = {"type": 4, "data": {"content": "yes"}}
     path = "/interactions/{interaction_id}/{interaction_token}/callback"
-    await api.ask("POST", path, answer, "?with_response=true", **parts)
+    told = await api.ask("POST", path, answer, "?with_response=true", **parts)
+    assert told["resource"]["message"]["content"] == "yes"
     hook = "/webhooks/{webhook_id}/{webhook_token}"
     answers = {"webhook_id": str(application.id), "webhook_token": used.token}
-    await api.ask("GET", hook + "/messages/@original", **answers)
-    await api.ask("POST", hook, {"content": "more"}, "?wait=true", **answers)
+    assert (await api.ask("GET", hook + "/messages/@original", **answers))["content"] == "yes"
+    more = await api.ask("POST", hook, {"content": "more"}, "?wait=true", **answers)
+    assert more["content"] == "more"
 
 
 def test_the_check_finds_what_is_wrong() -> None:

@@ -137,8 +137,11 @@ async def test_a_kick_ends_the_connection(client: discord.Client, director: Dire
 
 async def test_a_deleted_channel_puts_everybody_out(client: discord.Client, director: Director) -> None:
     voice = await join(client, director)
+    lounge = director.places["Lounge"].id
     director.places["Lounge"].delete()
     await until(lambda: not voice.is_connected())
+    assert director.bot("Miku").voice is None
+    assert client.get_channel(lounge) is None
 
 
 async def test_another_voice_server_is_followed(client: discord.Client, director: Director) -> None:

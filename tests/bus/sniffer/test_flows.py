@@ -17,7 +17,7 @@ from bus.node import Node
 from bus.sniffer.__main__ import main
 from bus.sniffer.playback import Playback
 from bus.sniffer.recording import Recorder, Recording
-from bus.sniffer.taps import Taps, listening
+from bus.sniffer.taps import Tapped, Taps, listening
 from bus.sockets import tap
 from bus.stats import Gaps
 from bus.topics import topic
@@ -123,12 +123,17 @@ async def test_a_tap_sees_each_message_of_a_flow_and_takes_none(network):
     assert await speech.all_taken()
 
 
-async def test_levels_come_at_once_and_health_names_every_node(network):
+async def test_a_sniffer_that_comes_late_hears_each_level_and_the_health_of_every_node(network):
     await Speech.begin(network)
+    nodes = {"bot_main", "llm_streamer", "tts_bridge", "discord_voice", "web_gateway"}
+    latest: dict[str, Tapped] = {}
     with listening(network.keys, network.settings, [""], SystemClock()) as taps:
-        seen: set[str] = set()
-        while not {"control.session.discord_voice", "report.health.llm_streamer"} <= seen:
-            seen |= {t.topic for t in await taps.take(2)}
+        async with asyncio.timeout(15):
+            while not {"control.session.discord_voice", *(f"report.health.{n}" for n in nodes)} <= {*latest}:
+                latest |= {t.topic: t for t in await taps.take(2)}
+    level = latest["control.session.discord_voice"]
+    assert (level.header.session, level.body["phase"]) == (SESSION, "active")
+    assert {latest[f"report.health.{node}"].header.src for node in nodes} == nodes
 
 
 async def test_a_sniffer_that_stops_reading_loses_its_own_view_and_counts_it(network):

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -196,4 +197,7 @@ async def test_a_silent_supervisord_does_not_end_the_guardian(world: World) -> N
 
 async def test_it_ends_with_supervisord() -> None:
     world = World()
-    await world.guardian.run()
+    async with asyncio.timeout(10):
+        await world.guardian.run()
+    assert world.machine.sweeps == 1, "what an earlier guardian left is swept at the start"
+    assert len(asyncio.all_tasks()) == 1, "nothing goes on looking"

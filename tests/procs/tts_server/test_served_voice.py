@@ -182,8 +182,11 @@ async def test_soprano_without_its_package_says_so_and_stays_up() -> None:
 
 async def test_stopping_in_the_middle_of_a_text_takes_no_time_for_the_text() -> None:
     async with voice() as (server, client):
-        for number in range(16):
-            await client.ask("say", id=f"r{number}", text=LONG)
+        names = [f"r{number}" for number in range(16)]
+        for name in names:
+            await client.ask("say", id=name, text=LONG)
         await client.receive()
         async with asyncio.timeout(1):
             await server.app.stop()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.finished(*names), 0.2)

@@ -54,6 +54,7 @@ class World(Protocol):
     def outage(self) -> None: ...
     def uses(self, command: str) -> None: ...
     def texts(self) -> list[str]: ...
+    def reactions(self, message_id: int) -> list[str]: ...
     def forbids_writing(self) -> None: ...
 
 
@@ -102,6 +103,9 @@ class ByHand:
     def texts(self) -> list[str]:
         answers = [post.text for one in self.chat.posted if one.invoked for post in [one.post]]
         return self.chat.texts() + answers
+
+    def reactions(self, message_id: int) -> list[str]:
+        return self.chat.reactions[message_id]
 
     def forbids_writing(self) -> None:
         self.chat.fails("send", "discord_forbidden")
@@ -154,6 +158,12 @@ class ByLoopback:
 
     def texts(self) -> list[str]:
         return [one.content for one in self._director.places["general"].messages if self._hers(one)]
+
+    def reactions(self, message_id: int) -> list[str]:
+        for message in self._director.places["general"].messages:
+            if message.id == message_id:
+                return [emoji for emoji, users in message.reactions.items() if self._bot.user in users]
+        return []
 
     def forbids_writing(self) -> None:
         self._director.places["general"].forbid("Miku", ["SEND_MESSAGES"])
@@ -224,11 +234,14 @@ async def test_long_text_becomes_several_messages(world: World) -> None:
 async def test_reactions_come_and_go_and_a_message_that_is_gone_is_no_error(world: World) -> None:
     id_ = world.says("hear me")
     await world.chat.react(world.general, id_, "🎤")
+    assert world.reactions(id_) == ["🎤"]
     await world.chat.unreact(world.general, id_, "🎤")
     await world.chat.unreact(world.general, id_, "🎤")
+    assert world.reactions(id_) == []
     world.deletes(id_)
     await told(world, Deleted)
     await world.chat.react(world.general, id_, "🎤")
+    assert world.reactions(id_) == []
 
 
 async def test_a_forbidden_post_is_an_error_with_a_code(world: World) -> None:

@@ -155,6 +155,10 @@ async def test_refused_resumes_and_identifies_are_tried_again(tmp_path: Path) ->
         stage.director.faults.arm(Point.IDENTIFY, do="invalid", times=1)
         stage.director.bot("Miku").gateway_is_cut()
         await stage.next(Online)
+        assert not stage.of(Offline)
+        assert (stage.director.journal.resumes, stage.director.journal.identifies) == (0, 3), (
+            "both resumes were refused, and so was the first identify after them"
+        )
 
 
 async def test_no_sessions_left_is_waited_out(tmp_path: Path) -> None:

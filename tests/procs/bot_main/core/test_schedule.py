@@ -100,9 +100,12 @@ def test_what_people_type():
     ]  # fmt: skip
 
 
-@given(st.text(max_size=20))
-def test_no_text_breaks_the_parsers(text):
-    clock_time(text), month_day(text), weekly(text)
+@given(st.text(max_size=20) | st.text("0123456789:-", max_size=6))
+def test_any_text_is_a_time_as_it_is_written_or_none(text):
+    at, day = clock_time(text), month_day(text)
+    assert at is None or [at.hour, at.minute] == [int(number) for number in text.split(":")]
+    assert day is None or [*day] == [int(number) for number in text.split("-")]
+    assert weekly(f"fri {text} x") == (at and (When(at.hour, at.minute, weekday=4), "x"))
 
 
 JOB = Job("post-1-1", "post", 1, 10, When(18, 0, weekday=4), text="hi")

@@ -64,9 +64,12 @@ def test_it_lists_starts_stops_and_kills(supervised: Supervised) -> None:
 
 
 def test_orders_that_are_fulfilled_already_are_fine(supervised: Supervised) -> None:
+    before = supervised.pid("sleeper")
     supervised.rpc.start("sleeper")
     supervised.rpc.stop("stopped")
     supervised.rpc.kill("stopped")
+    assert supervised.pid("sleeper") == before
+    assert supervised.state("stopped") == "STOPPED"
 
 
 def test_nobody_there_is_said_so(tmp_path: Path) -> None:

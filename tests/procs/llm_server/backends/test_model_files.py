@@ -86,5 +86,6 @@ async def test_an_unchanged_file_is_tried_again_after_the_patience(tmp_path):
     path = tmp_path / "same.gguf"
     path.write_bytes(b"GGUF")
     files = ModelFiles(path, tmp_path)
-    await files.find()
+    first = await files.find()
     await asyncio.wait_for(files.changed(0.01), 5.0)
+    assert await files.find() == first
