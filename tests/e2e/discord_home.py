@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from tests.discord.remote import Handle, Remote
 from tests.discord.tone_reader import letters, read
 from tests.e2e.doubles import Double
@@ -83,6 +85,11 @@ class DiscordHome:
     def words(self, place: str = "Lounge") -> str:
         """The letters that were heard of her there so far."""
         return letters("".join(read(one["samples"], SYMBOL_MS) for one in self.heard(place)["utterances"]))
+
+    def words_of_one_turn(self, n_before: int, place: str = "Lounge") -> str:
+        """The letters behind the first `n_before` utterances: one turn, however often it was cut."""
+        parts = [one["samples"] for one in self.heard(place)["utterances"][n_before:]]
+        return letters(read(np.concatenate(parts), SYMBOL_MS)) if parts else ""
 
     def reactions(self, message: int) -> set[str]:
         """Reactions below a message."""

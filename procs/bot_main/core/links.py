@@ -22,6 +22,9 @@ REPEAT_MS = 5_000
 """A ghost is asked to leave again after this."""
 RETRY_MS = 2_000
 """After an OP 4 that could not be sent."""
+HUSH_MS = 200
+"""So long her sink has to fall silent (five silence frames) before a new gateway session takes her voice
+over: that ends its connection, and what is on its way then is heard by nobody."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class GuildLink:
         """Whether the answer to our own leaving is still to come."""
         self._is_due = False
         self._not_before_ms = 0
+        self._hushed_ms: int | None = None
+        """Since when her sink knows that another connection is coming."""
         self._joins: deque[int] = deque()
         self._want: Want | None = None
         self._seen_revision = self._answered_revision = 0
@@ -74,7 +79,7 @@ class GuildLink:
         self._is_online = True
         self.place = place
         self._pair = None
-        self._asked = None
+        self._asked = self._hushed_ms = None
         self._arrived = self._expects_null = False
 
     def sees(self, place: int) -> None:
@@ -134,13 +139,22 @@ class GuildLink:
         if want.link_revision > self._answered_revision:
             self._answered_revision = want.link_revision
             self._is_due = True
-            if self.place:
+            if self.place and self._asked is not None:
                 return self._ask(0, now_ms)
         if self._is_due or self._asked is None:
-            return self._join(want.channel_id, now_ms)
+            return None if self._hushes(now_ms) else self._join(want.channel_id, now_ms)
         if not self._arrived and now_ms - self._asked_ms >= ANSWER_MS:
             self._end("voice_refused")
         return None
+
+    def _hushes(self, now_ms: int) -> bool:
+        """Whether her sink is still falling silent, on the connection of an earlier gateway session."""
+        if self._asked is not None or not self.place:
+            return False
+        if self._hushed_ms is None:
+            self._hushed_ms = now_ms
+            self._link = VoiceLink(self._answered_revision, self._user_id, self.guild_id, self.place)
+        return now_ms - self._hushed_ms < HUSH_MS
 
     def _take(self, want: Want | None) -> None:
         """Notice what has changed in the wish."""

@@ -20,6 +20,8 @@ ELSEWHERE_S = 2.0
 """So long credentials for another channel than the wanted one are taken for old; then she follows them."""
 SETTLE_S = 0.05
 """Voice state and voice server come one after the other: what changes is looked at when both are here."""
+UNNAMED_NS = 5_000_000_000
+"""So long sound waits for a server that is still to be named, while the old connection stands."""
 QUEUE = 8
 """Stretches that may wait; the node opens one at a time."""
 
@@ -64,7 +66,7 @@ class Call:
         self._arrived: asyncio.Future[None] | None = None
         self._stretches: asyncio.Queue[Source] = asyncio.Queue(QUEUE)
         self._stretch: Stretch | None = None
-        self._mouth = Mouth(lambda: self.connection, mono_ns)
+        self._mouth = Mouth(lambda: self.connection, self._is_to_end, mono_ns)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_speaking = False
         self._counts = dict.fromkeys(COUNTS, 0)
@@ -74,6 +76,12 @@ class Call:
         """The one that stands; also while its WebSocket is being resumed."""
         found = self._connection
         return found if found is not None and found.is_open else None
+
+    def _is_to_end(self) -> bool:
+        """Whether the connection that stands may end at any moment, since another server is to be named."""
+        link = self._link
+        is_unnamed = link is not None and link.channel_id and not link.endpoint
+        return bool(is_unnamed) and self._mono_ns() - self._came_ns < UNNAMED_NS
 
     # --- what is asked of it ------------------------------------------------------------------------
 

@@ -31,11 +31,18 @@ class Mouth:
 
     Args:
         connection: the one that stands now, if any; asked each 20 ms.
+        is_to_end: whether that one may end at any moment, so that nothing should be on its way then.
         mono_ns: the monotonic clock.
     """
 
-    def __init__(self, connection: Callable[[], Connection | None], mono_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        connection: Callable[[], Connection | None],
+        is_to_end: Callable[[], bool],
+        mono_ns: Callable[[], int],
+    ) -> None:
         self._connection = connection
+        self._is_to_end = is_to_end
         self._mono_ns = mono_ns
         self._encoder = Encoder()
         self._last_ns: int | None = None
@@ -53,11 +60,11 @@ class Mouth:
     def read(self) -> bytes:
         """The next 20 ms: `int16[960]`, SILENCE or HOLD; empty at the end. Never blocks."""
         connection = self._connection()
-        if connection is not None and not connection.holds:
+        if connection is not None and not connection.holds and not self._is_to_end():
             self._held = 0
         elif self._held < HOLD_FRAMES:
             self._held += 1
-            return HOLD
+            return SILENCE if self._is_to_end() and self._held <= SILENCES else HOLD
         if self._ahead:
             self._ahead -= 1
             return HOLD

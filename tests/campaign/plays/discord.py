@@ -136,7 +136,7 @@ def _kill(home: DiscordHome, run: Run, node: str) -> None:
     pid = home.stack.kill(node)
     began_s = time.monotonic()
     if node == "bot_main":
-        wait_until(lambda: home.words() == letters(LONG), QUIET_S)
+        wait_until(lambda: home.words_of_one_turn(0) == letters(LONG), QUIET_S)
     wait_until(lambda: home.stack.pids()[node] not in (0, pid), QUIET_S)
     wait_until(lambda: _says_until_heard(home), QUIET_S)
     run.note("killed to heard again, s", time.monotonic() - began_s)
