@@ -145,6 +145,8 @@ class Front:
             case Offline():
                 self._is_online = False
                 self._health.tell("discord", NodeState.DEGRADED, event.code)
+                if self._house:
+                    self._house.offline()
 
     # --- how the chat is -----------------------------------------------------------------------------
 

@@ -106,7 +106,12 @@ class House:
 
     def online(self) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
+        self._inbox.queue.doubt()
         self._catching_up.begin()
+
+    def offline(self) -> None:
+        """The gateway session is lost: edits and deletions are told to nobody until the next one."""
+        self._inbox.queue.doubt()
 
     async def command(self, call: Call) -> str:
         """Carry out a feature's command; what to answer, empty = nothing (more)."""

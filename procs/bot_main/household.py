@@ -37,6 +37,10 @@ class House(Protocol):
         """The gateway session is new: what was written meanwhile may be fetched."""
         ...
 
+    def offline(self) -> None:
+        """The gateway session is lost: until the next one, nothing that happens is told."""
+        ...
+
     def queue_text(self, person: Person, guild_id: int) -> str:
         """What of a person's messages waits, as text; empty = nothing."""
         ...

@@ -112,6 +112,11 @@ class Outbox:
             if found is None:
                 return
             row = found
+        if row.id in self._inbox.queue.doubted and not row.n_posted:
+            current = await self._look_for_message(row)
+            if current is None:
+                return
+            row = current
         if not row.pages:
             answered = await self._make(row)
             if answered is None:
@@ -131,6 +136,27 @@ class Outbox:
         if n_there <= row.n_posted:
             return row
         await self._advance(row, n_there)
+        return self._inbox.queue.rows.get(row.id)
+
+    async def _look_for_message(self, row: Row) -> Row | None:
+        """Nobody was told of what became of the message meanwhile; None if it is gone.
+
+        Where that can't be learned, it is answered as it was, and looked for again before the next try.
+        """
+        if row.n_told > 1:
+            return row
+        try:
+            found = await self._chat.message(row.message.channel_id, row.id)
+        except BackendError as error:
+            self._bus.log.info("message not looked at", code=error.code)
+            return row
+        if found is None:
+            self._bus.log.info("message gone")
+            await self._inbox.delete((row.id,))
+            return None
+        self._inbox.queue.doubted.discard(row.id)
+        if found.text:  # what Discord hides is not new
+            await self._inbox.edit(found)
         return self._inbox.queue.rows.get(row.id)
 
     async def _make(self, row: Row) -> Row | None:

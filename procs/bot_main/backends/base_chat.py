@@ -83,6 +83,10 @@ class ChatBackend(Protocol):
         """Messages of people after a message, oldest first."""
         ...
 
+    async def message(self, channel_id: int, message_id: int) -> Incoming | None:
+        """A person's message as it is now; None if it is gone."""
+        ...
+
     async def replies(self, channel_id: int, message_id: int) -> list[int]:
         """Ids of her own replies to a message, oldest first: what an earlier life may have posted."""
         ...

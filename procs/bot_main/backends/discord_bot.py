@@ -32,6 +32,8 @@ HISTORY_LOOKED_AT = 400
 PRESENCE_CHARS = 128
 NICKNAME_CHARS = 32
 _UNKNOWN_EMOJI = 10014
+_GONE = (10003, 10008)
+"""Error codes: unknown channel, unknown message."""
 _MESSAGES = "/channels/{channel_id}/messages"
 _MESSAGE = _MESSAGES + "/{message_id}"
 _REACTION = _MESSAGE + "/reactions/{emoji}/@me"
@@ -207,6 +209,19 @@ class DiscordChat:
         messages = await self._messages(channel_id, after_id)
         people = [one for one in messages if session.eyes.is_a_persons(one)]
         return [session.read(one) for one in people[: max(0, limit)]]
+
+    async def message(self, channel_id: int, message_id: int) -> Incoming | None:
+        session = self._session
+        place = session.get_channel(channel_id) or session.get_partial_messageable(channel_id)
+        if not isinstance(place, discord.abc.Messageable):
+            return None
+        with _told():
+            try:
+                return session.read(await session.rest.persist(lambda: place.fetch_message(message_id)))
+            except Refused as refused:
+                if refused.code in _GONE:  # a 404 without such a code is not Discord's word
+                    return None
+                raise
 
     async def replies(self, channel_id: int, message_id: int) -> list[int]:
         user = self._session.user

@@ -50,6 +50,8 @@ class Row:
     """Pages of it that were posted."""
     pings: tuple[int, ...] = ()
     """User ids that the first page pings."""
+    n_told: int = 1
+    """Messages that its answer is about; a notice is about several."""
 
     @property
     def id(self) -> int:
@@ -127,6 +129,8 @@ class Queue:
         self.rows = dict(sorted(saved.rows.items()))
         self.earlier = frozenset(saved.rows)
         """Rows of an earlier life: what was posted of their answers is not known for sure."""
+        self.doubted = set(saved.rows)
+        """Rows whose message may have been changed or deleted while nobody was there to be told."""
         self.seen = dict(saved.seen)
         self._settled = dict.fromkeys(sorted(saved.settled))
         self._dropped = dict(saved.dropped)
@@ -160,15 +164,23 @@ class Queue:
     def edit(self, message: Incoming) -> None:
         """New words count as long as no answer is there."""
         row = self.rows.get(message.id)
-        if row and not row.pages:
+        if row and not row.pages and row.message.text != message.text:
             self._keep(replace(row, message=replace(row.message, text=message.text)))
 
     def delete(self, ids: Iterable[int]) -> list[Row]:
-        """Messages are gone: nobody is answered, unless a page of the answer is there. Returns their rows."""
-        gone = [row for id_ in ids if (row := self.rows.get(id_)) and not row.n_posted]
+        """Messages are gone: nobody is answered, unless a page of the answer is there. Returns their rows.
+
+        A notice stays: it is for others too.
+        """
+        rows = [row for id_ in ids if (row := self.rows.get(id_))]
+        gone = [row for row in rows if not row.n_posted and row.n_told == 1]
         for row in gone:
             self.settle(row.id)
         return gone
+
+    def doubt(self) -> None:
+        """What happens to messages was not told for a while: whoever answers one of these looks first."""
+        self.doubted = set(self.rows)
 
     def look(self, channel_id: int, message_id: int) -> None:
         """A message was looked at: later ones of its channel are fetched after an absence."""
@@ -231,6 +243,7 @@ class Queue:
         """Nothing more is to be done about a message."""
         if self.rows.pop(id_, None):
             self._changes.rows[id_] = None
+        self.doubted.discard(id_)
         self._settled[id_] = None
         self._changes.settled.add(id_)
         while len(self._settled) > KNOWN_IDS:
@@ -252,7 +265,7 @@ class Queue:
         names = _listed([row.message.author.name for row in rows])
         many = f"{len(rows)} messages" if len(rows) > 1 else "a message"
         text = f"I was away for long and missed {many} of {names}. If it still matters, ask me again!"
-        self._keep(replace(rows[-1], pages=(text,), pings=_pings(rows)))
+        self._keep(replace(rows[-1], pages=(text,), pings=_pings(rows), n_told=len(rows)))
 
     def _fold_dropped(self, channel_id: int) -> None:
         found = {place: each for place, each in self._dropped.items() if place[0] == channel_id}
@@ -269,7 +282,8 @@ class Queue:
         message = Incoming(
             last.last_id, last.guild_id, channel_id, Person(newest[1], last.author_name), "", 0
         )
-        self._keep(Row(message, True, pages=(text,), pings=tuple(author for _, author in found)[:10]))
+        pings = tuple(author for _, author in found)[:10]
+        self._keep(Row(message, True, pages=(text,), pings=pings, n_told=n_messages))
         self.rows = dict(sorted(self.rows.items()))
 
     def _drop(self, message: Incoming) -> None:

@@ -48,6 +48,7 @@ class NotingHouse:
         self.gone: list[int] = []
         self.calls: list[Call] = []
         self.n_online = 0
+        self.n_offline = 0
 
     async def run(self) -> None:
         pass
@@ -70,6 +71,9 @@ class NotingHouse:
 
     def online(self) -> None:
         self.n_online += 1
+
+    def offline(self) -> None:
+        self.n_offline += 1
 
     def queue_text(self, person: Person, guild_id: int) -> str:
         return "2 of your messages wait." if person == ANNA else ""

@@ -152,19 +152,21 @@ class HandChat:
         self.tell(message)
         return message
 
-    def edits(self, message: Incoming, text: str) -> Incoming:
-        """Somebody gives a message new words."""
+    def edits(self, message: Incoming, text: str, *, is_told: bool = True) -> Incoming:
+        """Somebody gives a message new words; not told: while the gateway is away."""
         changed = replace(message, text=text)
         kept = self.heard[message.channel_id]
         self.heard[message.channel_id] = [changed if one.id == message.id else one for one in kept]
-        self.tell(Edited(changed))
+        if is_told:
+            self.tell(Edited(changed))
         return changed
 
-    def deletes(self, *messages: Incoming) -> None:
-        """Somebody takes messages of one channel away."""
+    def deletes(self, *messages: Incoming, is_told: bool = True) -> None:
+        """Somebody takes messages of one channel away; not told: while the gateway is away."""
         channel_id, gone = messages[0].channel_id, {one.id for one in messages}
         self.heard[channel_id] = [one for one in self.heard[channel_id] if one.id not in gone]
-        self.tell(Deleted(channel_id, tuple(gone)))
+        if is_told:
+            self.tell(Deleted(channel_id, tuple(gone)))
 
     def invokes(
         self,
@@ -314,6 +316,10 @@ class HandChat:
     async def history(self, channel_id: int, after_id: int, limit: int) -> list[Incoming]:
         self._may("history")
         return [one for one in self.heard[channel_id] if one.id > after_id][:limit]
+
+    async def message(self, channel_id: int, message_id: int) -> Incoming | None:
+        self._may("message")
+        return next((one for one in self.heard[channel_id] if one.id == message_id), None)
 
     async def replies(self, channel_id: int, message_id: int) -> list[int]:
         self._may("replies")

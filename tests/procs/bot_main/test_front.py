@@ -406,6 +406,15 @@ async def test_a_model_that_fails_is_told_and_the_session_lives(evening: Evening
     assert evening.intent.wanted
 
 
+async def test_the_house_learns_when_nothing_is_told_any_more_and_when_it_is_again(evening: Evening):
+    evening.chat.goes_offline()
+    await evening.settle()
+    assert (evening.house.n_online, evening.house.n_offline) == (1, 1)
+    evening.chat.comes_online()
+    await evening.settle()
+    assert (evening.house.n_online, evening.house.n_offline) == (2, 1)
+
+
 async def test_a_wrong_token_is_told_by_health_and_other_sessions_go_on(evening: Evening):
     evening.chat.goes_offline("discord_token_invalid", is_final=True)
     await evening.settle()

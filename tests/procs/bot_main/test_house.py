@@ -337,6 +337,48 @@ async def test_a_message_over_which_the_process_died_three_times_is_given_up_wit
         assert home.model.asked == []
 
 
+async def test_what_was_deleted_or_edited_while_nobody_lived_counts(tmp_path, probes):
+    chat = HandChat()
+    kept, gone, changed = [chat.says(text, is_addressed=True) for text in ("kept", "gone", "mistyped")]
+    store = SqliteQueue(tmp_path / "queue.db")
+    answered = Item(gone, True, pages=("an answer that was never posted",))
+    store.write(Changes({kept.id: Item(kept, True), gone.id: answered, changed.id: Item(changed, True)}))
+    store.close()
+    chat.deletes(gone, is_told=False)
+    chat.edits(changed, "well typed", is_told=False)
+    async with living(tmp_path, TEXT, chat) as home:
+        await until(lambda: home.answered() == [kept.id, changed.id])
+        assert [asked[-1].content for asked in home.model.asked] == ["Anna: kept", "Anna: well typed"]
+        await until(lambda: not home.inbox.queue.rows)
+    assert SqliteQueue(tmp_path / "queue.db").load().rows == {}
+
+
+async def test_what_was_deleted_while_the_gateway_was_away_is_not_answered(tmp_path, probes):
+    async with living(tmp_path, TEXT) as home:
+        await home.sink(Phase.ACTIVE)
+        kept, gone = [await home.says(text, is_addressed=True) for text in ("kept", "gone")]
+        await until(lambda: home.house.state().queued == 2)
+        home.house.offline()
+        home.chat.deletes(gone, is_told=False)
+        home.house.online()
+        await home.sink(Phase.IDLE)
+        fresh = await home.says("fresh", is_addressed=True)
+        await until(lambda: fresh.id in home.answered() and not home.inbox.queue.rows)
+        assert home.answered() == [kept.id, fresh.id]
+
+
+@pytest.mark.parametrize("code", ["discord_unreachable", "discord_forbidden"])
+async def test_a_message_that_can_not_be_looked_at_is_answered_as_it_was(tmp_path, probes, code):
+    chat = HandChat()
+    message = chat.says("hello", is_addressed=True)
+    store = SqliteQueue(tmp_path / "queue.db")
+    store.write(Changes({message.id: Item(message, True)}))
+    store.close()
+    chat.fails("message", code, times=None)
+    async with living(tmp_path, TEXT, chat) as home:
+        await until(lambda: home.answered() == [message.id])
+
+
 async def test_a_model_that_is_down_is_told_to_who_asked_and_seen_in_the_state(tmp_path, probes):
     async with living(tmp_path, TEXT) as home:
         home.model.code = "llm_unreachable"

@@ -276,6 +276,20 @@ async def test_history_is_what_people_wrote_oldest_first(world: World) -> None:
     assert [one.text for one in await world.chat.history(world.general, 0, 2)] == ["one", "two"]
 
 
+async def test_a_message_is_found_as_it_is_now_until_it_is_gone(world: World) -> None:
+    id_ = world.mentions("frist")
+    message = await told(world, Incoming)
+    assert await world.chat.message(world.general, id_) == message
+    world.edits(id_, "first")
+    await told(world, Edited)
+    changed = await world.chat.message(world.general, id_)
+    assert changed is not None
+    assert (changed.id, changed.text) == (id_, "first")
+    world.deletes(id_)
+    await told(world, Deleted)
+    assert await world.chat.message(world.general, id_) is None
+
+
 async def test_her_replies_to_a_message_are_found(world: World) -> None:
     asked, other = world.says("one"), world.says("two")
     assert await world.chat.replies(world.general, asked) == []

@@ -234,6 +234,21 @@ async def test_a_login_that_is_closed_meanwhile_is_an_error_with_a_code(stage: S
         assert failed.value.code == "discord_unreachable"
 
 
+async def test_only_discords_own_word_says_that_a_message_is_gone(stage: Scene) -> None:
+    asked = stage.director.person("Ann").says("general", "one").id
+    reading = "GET /channels/{channel}/messages/{message}"
+    armed = stage.director.faults.arm(Point.REST, reading, times=None, status=404)
+    with pytest.raises(BackendError) as failed:
+        await stage.chat.message(stage.general, asked)
+    assert failed.value.code == "discord_forbidden"
+    stage.director.faults.disarm(armed)
+    stage.director.faults.arm(Point.REST, reading, status=503)
+    message = await stage.chat.message(stage.general, asked)
+    assert message is not None
+    assert message.text == "one"
+    assert await stage.chat.message(1, asked) is None, "a channel that is gone takes its messages with it"
+
+
 async def test_replies_of_an_earlier_life_are_found(stage: Scene) -> None:
     ann = stage.director.person("Ann")
     asked, other = ann.says("general", "one").id, ann.says("general", "two").id

@@ -83,6 +83,20 @@ def test_a_deleted_message_gets_no_answer_unless_its_first_page_is_posted():
     assert queue.rows[2].n_posted == 1
 
 
+def test_a_notice_about_several_stays_when_the_last_of_them_is_deleted_and_one_about_it_alone_does_not():
+    queue = Queue(100, 100)
+    for id_, channel in ((1, 7), (2, 7), (3, 8)):
+        queue.put(said(id_, author=id_, channel=channel, at_ms=NOW_MS - OLD_MS - 1), is_marked=True)
+    queue.fold(NOW_MS)
+    queue.delete([2, 3])
+    assert list(queue.rows) == [2]
+    for id_ in (11, 12, 13):
+        queue.drop(said(id_, author=id_, channel=9 + id_ // 13))
+    queue.fold(NOW_MS)
+    queue.delete([12, 13])
+    assert list(queue.rows) == [2, 12]
+
+
 def test_old_messages_become_one_digest_for_each_channel():
     queue = Queue(100, 100)
     for id_ in range(1, 6):
