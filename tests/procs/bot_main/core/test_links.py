@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bus.messages import VoiceLink
 from procs.bot_main.core.chat import VoicePair
-from procs.bot_main.core.links import JOINS, MINUTE_MS, GuildLink, Want
+from procs.bot_main.core.links import HUSH_MS, JOINS, MINUTE_MS, GuildLink, Want
 
 pytestmark = pytest.mark.unit
 
@@ -182,3 +182,29 @@ def test_half_a_pair_is_not_handed_on_but_a_server_that_goes_is():
     assert told(world).endpoint == "host"
     world.link.pair(VoicePair(GUILD, MIKU, ROOMS[0], "id", "", "t"), room_exists=True)
     assert told(world).endpoint == ""
+
+
+def test_a_new_gateway_session_lets_her_sink_fall_silent_before_it_takes_her_voice_over():
+    world = World()
+    world.link.online(MIKU, ROOMS[0])
+    world.want = Want("s1", ROOMS[0])
+    assert world.link.step(world.want, 0) is None
+    assert told(world) == VoiceLink(0, MIKU, GUILD, ROOMS[0]), "a server is to be named"
+    assert world.link.step(world.want, HUSH_MS - 1) is None
+    assert world.link.step(world.want, HUSH_MS) == ROOMS[0]
+    world.link.pair(VoicePair(GUILD, MIKU, ROOMS[0], "id", "host:443", "t"), room_exists=True)
+    assert told(world) == VoiceLink(0, MIKU, GUILD, ROOMS[0], "id", "host:443", "t")
+
+
+def test_a_renewal_of_an_earlier_life_is_answered_by_the_new_gateway_session_without_leaving():
+    world = World()
+    world.link.online(MIKU, ROOMS[0])
+    world.want = Want("s1", ROOMS[0], link_revision=2)
+    assert [world.link.step(world.want, ms) for ms in (0, HUSH_MS)] == [None, ROOMS[0]]
+    world.link.pair(VoicePair(GUILD, MIKU, ROOMS[0], "id", "host:443", "t"), room_exists=True)
+    assert told(world).link_revision == 2
+
+
+def test_where_she_is_in_no_channel_nothing_is_waited_for():
+    world = World()
+    assert world.link.step(Want("s1", ROOMS[0]), 0) == ROOMS[0]

@@ -1,9 +1,11 @@
 """She joins, speaks and leaves in the loopback Discord; every fault ends as the table says."""
 
 import asyncio
+from dataclasses import replace
 
 import discord
 import discord.voice_client
+import numpy as np
 import pytest
 
 from bus.errors import BackendError
@@ -12,6 +14,7 @@ from procs.discord_voice.core.link import Move, Policy, event_of
 from procs.sink.backends.base import Moved, Renew
 from tests.discord.director import Director
 from tests.discord.loopback import Loopback
+from tests.discord.tone_reader import letters, read
 from tests.procs.discord_voice.backends.conftest import SESSION, House, housed
 from tests.waiting import until
 
@@ -168,6 +171,28 @@ async def test_another_voice_server_is_followed_in_mid_sentence(joined: House, n
     heard = joined.heard().replace("|", "")
     assert len(heard) >= len("thesentencegoeson") - 2
     assert joined.switch.n_renewed == 0
+
+
+async def test_while_a_server_is_to_be_named_sound_waits_and_nothing_of_it_is_lost(joined: House) -> None:
+    heard = joined.director.places["Lounge"].heard()
+    joined.say("the sentence goes on")
+    await until(lambda: heard.frames > 10)
+    joined.sink.link(SESSION, replace(joined.switch.link, endpoint=""))
+    await until(lambda: heard.utterances[-1].is_over)
+    assert not heard.violations, "five silence frames end what was heard"
+    joined.sink.link(SESSION, joined.switch.link)
+    await until(lambda: len(heard.utterances) == 2 and heard.utterances[-1].is_over)
+    sound = np.concatenate([one.samples for one in heard.utterances])
+    assert letters(read(sound)) == "thesentencegoeson"
+    assert joined.sink.facts()["voice_connects"] == "1"
+
+
+async def test_a_server_that_is_never_named_stops_her_for_a_while_only(
+    joined: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procs.discord_voice.backends.call.UNNAMED_NS", 1)
+    joined.sink.link(SESSION, replace(joined.switch.link, endpoint=""))
+    await joined.hears("ok")
 
 
 async def test_a_refused_resume_becomes_a_new_connection(joined: House) -> None:
