@@ -103,7 +103,8 @@ class BotMain:
         self._desk.serve(self._sessions)
         self._side = side
         self._gpu = gpu if gpu and gpu.is_needed else None
-        self._gate = SessionGate(bus, [self._make_room] if self._gpu else [])
+        before = [self._make_room] if self._gpu else []
+        self._gate = SessionGate(bus, before, is_wanted=self._is_wanted)
         if side:
             self._sessions.system_of = partial(spoken_system, side.shelf, side.personas, bot.name)
         self._front = self._make_front(side, session.max_sessions) if side else None
@@ -142,6 +143,9 @@ class BotMain:
         conversation = self._sessions.wanted(session, "")
         if report.is_refused and conversation is not None:
             self._sessions.leave(conversation, Outcome(TurnKind.FAILED, report.code))
+
+    def _is_wanted(self, session: str) -> bool:
+        return self._sessions.wanted(session, "") is not None
 
     def _make_front(self, side: ChatSide, max_sessions: int) -> Front:
         bus, chat, sessions = self._bus, side.chat, self._sessions

@@ -42,16 +42,21 @@ class SessionGate:
     Args:
         before_session: done for each session before it counts as applied, all at once.
         rows: the table.
+        is_wanted: whether anybody still wants a session; one that nobody does ends with its lease.
     """
 
     def __init__(
-        self, bus: Bus, before_session: Sequence[BeforeSession] = (), rows: Sequence[Row] = FEATURES
+        self,
+        bus: Bus,
+        before_session: Sequence[BeforeSession] = (),
+        rows: Sequence[Row] = FEATURES,
+        is_wanted: Callable[[str], bool] = lambda session: True,
     ) -> None:
         self._bus = bus
         self._before = before_session
         self._rows = {row.name: row for row in rows}
         self._levels = bus.follow("control.session.")
-        self._closure = Closure(self._now_ms())
+        self._closure = Closure(self._now_ms(), is_wanted)
         self._work: set[Work] = set()
         self._changed = asyncio.Event()
         self._applied: set[str] = set()

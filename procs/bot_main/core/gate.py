@@ -4,7 +4,7 @@ One row per feature, in the order in which a message is offered to them; a row a
 `procs/bot_main/features/<name>.py` are all that a feature is made of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,7 +73,7 @@ HOLDING = (Phase.STARTING, Phase.ACTIVE, Phase.STOPPING)
 UNKNOWN_MS = 2_000
 """After a start nothing is known yet, so everything stands back for so long."""
 LOST_MS = 3_000
-"""A session whose level was lost counts for so long beyond its lease: its sink may be restarting."""
+"""A wanted session whose level was lost counts for so long beyond its lease: its sink may be restarting."""
 NOTICE_MS = 60_000
 """A sentence is said to a person once in this time."""
 
@@ -86,10 +86,12 @@ class Closure:
 
     Args:
         now_ms: when this process began to look.
+        is_wanted: whether anybody still wants a session.
     """
 
-    def __init__(self, now_ms: int) -> None:
+    def __init__(self, now_ms: int, is_wanted: Callable[[str], bool] = lambda session: True) -> None:
         self._began_ms = now_ms
+        self._is_wanted = is_wanted
         self._held: dict[tuple[str, str], int | None] = {}
         """(sink, session) → when its level was lost, None while it lives."""
 
@@ -107,7 +109,7 @@ class Closure:
         self._held = {
             key: lost_ms
             for key, lost_ms in self._held.items()
-            if lost_ms is None or now_ms - lost_ms < LOST_MS
+            if lost_ms is None or (self._is_wanted(key[1]) and now_ms - lost_ms < LOST_MS)
         }
 
     def is_open(self, now_ms: int) -> bool:

@@ -115,6 +115,17 @@ def test_a_lost_session_holds_three_seconds_more_and_an_ended_one_not_at_all():
     assert closure.is_open(5_001)
 
 
+def test_a_lost_session_that_nobody_wants_any_more_holds_no_longer_than_its_lease():
+    wanted = {"s"}
+    closure = Closure(-UNKNOWN_MS, wanted.__contains__)
+    closure.observe([("discord_voice", "s", Phase.ACTIVE)], 0)
+    wanted.clear()
+    closure.observe([("discord_voice", "s", Phase.ACTIVE)], 500)
+    assert not closure.is_open(500), "its sink still says that it holds it"
+    closure.observe([], 1_000)
+    assert closure.is_open(1_000)
+
+
 def test_a_session_on_any_sink_closes_it():
     closure = Closure(-UNKNOWN_MS)
     closure.observe([("discord_voice", "s", Phase.IDLE), ("web_gateway", "t", Phase.STARTING)], 0)
