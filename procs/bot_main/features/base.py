@@ -5,6 +5,8 @@ feature never asks whether a session runs: the house offers it messages only whi
 whatever it does by itself it does inside `kit.gate.work(name)`.
 """
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -82,6 +84,27 @@ class Feature(Protocol):
             BackendError: as for `take`.
         """
         ...
+
+
+class Unasked:
+    """What a feature is besides that no message asks for: it works by itself and by commands."""
+
+    def wants(self, message: Incoming) -> bool:
+        """See `Feature`."""
+        return False
+
+    async def take(self, message: Incoming) -> None:
+        """It never wants one."""
+
+
+async def look_for_ever(
+    gate: Gate, feature: str, look: Callable[[], Awaitable[object]], every_s: float
+) -> None:
+    """Look every so many seconds whether there is something to do; while the gate is closed, don't."""
+    while True:
+        await gate.opened(feature)
+        await look()
+        await asyncio.sleep(every_s)
 
 
 class Hearing(Feature, Protocol):

@@ -5,14 +5,12 @@ leaves; each message carries a nonce of batch and person, and each person is mar
 between sends the message again under the same nonce, which Discord merges for some minutes.
 """
 
-import asyncio
-
 from bus.errors import BackendError
 from procs.bot_main.backends.base_feed import Feed
-from procs.bot_main.core.chat import Incoming, Post
+from procs.bot_main.core.chat import Post
 from procs.bot_main.core.figurines import Book, after_poll, message, nonce, told
 from procs.bot_main.feature_settings import FigurineSettings
-from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.features.base import Call, Feature, Kit, Unasked, look_for_ever
 from procs.bot_main.outage import Outage
 
 LOOK_S = 5.0
@@ -25,7 +23,7 @@ FAN = "figurine_fan"
 """Kind of document: one per subscriber, keyed by user id."""
 
 
-class Figurines:
+class Figurines(Unasked):
     """Implements `Feature`."""
 
     name = "figurines"
@@ -42,18 +40,8 @@ class Figurines:
         return self._outage.code
 
     async def run(self) -> None:
-        if not self._settings.feed_url:
-            return
-        while True:
-            await self._kit.gate.opened(self.name)
-            await self.look()
-            await asyncio.sleep(LOOK_S)
-
-    def wants(self, message: Incoming) -> bool:
-        return False
-
-    async def take(self, message: Incoming) -> None:
-        """It never wants one."""
+        if self._settings.feed_url:
+            await look_for_ever(self._kit.gate, self.name, self.look, LOOK_S)
 
     async def command(self, call: Call) -> str:
         """`figurines on|off`: whether who asks is told by direct message; without a word: how it is."""

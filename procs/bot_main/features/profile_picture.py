@@ -10,10 +10,9 @@ from dataclasses import replace
 
 from bus.errors import BackendError
 from procs.bot_main.backends.base_pictures import Pictures
-from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.profile_picture import CHANGES, Worn, choose, of_mood, wait_ms, wanted_mood
 from procs.bot_main.feature_settings import PictureSettings
-from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.features.base import Call, Feature, Kit, Unasked, look_for_ever
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outage import Outage
 
@@ -22,7 +21,7 @@ LOOK_S = 15.0
 OFF = "I have no folder of pictures, so this one stays. (pictures.folder)"
 
 
-class ProfilePicture:
+class ProfilePicture(Unasked):
     """Implements `Feature`."""
 
     name = "profile_picture"
@@ -39,18 +38,8 @@ class ProfilePicture:
         return self._outage.code
 
     async def run(self) -> None:
-        if not self._settings.folder:
-            return
-        while True:
-            await self._kit.gate.opened(self.name)
-            await self.look()
-            await asyncio.sleep(LOOK_S)
-
-    def wants(self, message: Incoming) -> bool:
-        return False
-
-    async def take(self, message: Incoming) -> None:
-        """It never wants one."""
+        if self._settings.folder:
+            await look_for_ever(self._kit.gate, self.name, self.look, LOOK_S)
 
     async def command(self, call: Call) -> str:
         """`avatar [mood]`: another picture, of the mood she has or of the one that is named."""

@@ -17,7 +17,7 @@ from procs.web_gateway.backends.base import Desk, Peer
 from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.history import CallRow, History
 from procs.web_gateway.backends.site import Site
-from procs.web_gateway.core.ws_v1 import NORMAL, Start
+from procs.web_gateway.core.steps import NORMAL, Start
 
 TICKET_MS = 30_000
 """So long the address for coming back can be used."""

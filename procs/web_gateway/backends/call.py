@@ -18,7 +18,7 @@ from procs.web_gateway.backends.tap import Tap
 from procs.web_gateway.core import events
 from procs.web_gateway.core.events import Event
 from procs.web_gateway.core.narrator import Narrator, Scene, sentence_end_ms
-from procs.web_gateway.core.ws_v1 import Acknowledge, Cancel, Start
+from procs.web_gateway.core.steps import Acknowledge, Cancel, Start
 
 EVENTS_KEPT = 1_000
 FRAMES_KEPT = 250

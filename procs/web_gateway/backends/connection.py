@@ -10,7 +10,7 @@ from procs.web_gateway.core.decimate import Decimator
 from procs.web_gateway.core.dialect import Dialect
 from procs.web_gateway.core.events import Event
 from procs.web_gateway.core.outbox import Outbox
-from procs.web_gateway.core.ws_v1 import SLOW
+from procs.web_gateway.core.steps import SLOW
 
 CLOSING_S = 2.0
 """A client has so long to take what waits and to answer the closing."""

@@ -1,143 +1,31 @@
 """WS v1, the client's side of it: which message is understood when, and what it asks for. Pure.
 
-`docs/web-protocol.md` is the contract. A connection feeds what comes in; the answer is a list of steps
-for the shell. Nothing that comes in raises; every fault is a `Fault` with the documented code.
+`docs/web-protocol.md` is the contract.
 """
 
-import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
-from procs.web_gateway.core.rate import Patience, Rate
+from procs.web_gateway.core.intake import FRAME_BYTES, TEXT_CHARS, Intake, State
 from procs.web_gateway.core.shape import Field, Fields, fault, flag, number, one_of, shaped, text, whole
+from procs.web_gateway.core.steps import (
+    Acknowledge,
+    Ask,
+    Cancel,
+    Fault,
+    Played,
+    Pong,
+    Sound,
+    Start,
+    Step,
+    Stop,
+)
 
 VERSION = "v1"
-FRAME_BYTES = 640
-"""20 ms at 16 kHz: sound comes in multiples of it."""
-FRAME_LIMIT_BYTES = 64 * 1024
-"""Largest text or binary frame; the WebSocket layer closes with 1009 beyond it."""
-TEXT_CHARS = 4_000
 MAX_TURN = 2**53
 
-TEXTS_PER_S, SOUND_BYTES_PER_S, BURST_S = 50, 100_000, 2
-RATE_FAULTS, RATE_WITHIN_MS = 10, 10_000
-
-NORMAL, POLICY, INTERNAL = 1000, 1008, 1011
-UNHEARD, REPLACED, SLOW = 4408, 4409, 4413
-"""Close codes (RFC 6455 section 7.4; 4000 and above are ours)."""
-
-
-class State(StrEnum):
-    """Where a connection is."""
-
-    WAIT_HELLO = "wait_hello"
-    WAIT_START = "wait_start"
-    STARTING = "starting"
-    ACTIVE = "active"
-    STOPPED = "stopped"
-
-
-# --- what the shell is to do -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Say an error."""
-
-    code: str
-    message: str
-    sender: str = "client"
-
-
-@dataclass(frozen=True)
-class Close:
-    """Close with a code."""
-
-    code: int
-
-
-@dataclass(frozen=True)
-class Acknowledge:
-    """A hello was in order: say `hello.ack`, and resume if this connection came to do so."""
-
-    last_seq: int = 0
-    received_turn: int = 0
-    received_ms: int = 0
-
-
-@dataclass(frozen=True)
-class Start:
-    """A session is wanted."""
-
-    audio: dict[str, Any] = field(default_factory=dict)
-    user: str = ""
-    client: str = ""
-    greeting: str = ""
-    is_text: bool = False
-    """Whether sound is left out."""
-    rate_hz: int = 16_000
-    """Rate of the sound to the client."""
-
-
-@dataclass(frozen=True)
-class Ask:
-    """A prompt."""
-
-    text: str
-    id: str = ""
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """Stop speaking."""
-
-    graceful: bool = False
-    is_told: bool = False
-    """Whether the client names how much was heard."""
-    heard_turn: int = 0
-    """Newest turn of which something was heard, 0 for none."""
-    heard_ms: int = 0
-    """Its position."""
-
-
-@dataclass(frozen=True)
-class Played:
-    """The client has played so much of a turn."""
-
-    turn: int
-    position_ms: int
-
-
-@dataclass(frozen=True)
-class Stop:
-    """Leave."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Sound:
-    """So many frames of 20 ms came from the microphone."""
-
-    n_frames: int
-
-
-@dataclass(frozen=True)
-class Pong:
-    """Answer a ping."""
-
-    ts: float
-
-
-Step = Fault | Close | Acknowledge | Start | Ask | Cancel | Played | Stop | Sound | Pong
-
-
-# --- the messages ----------------------------------------------------------------------------------
-
-_TYPE = {"type": Field(text(64), required=True)}
 _LABEL = text(64)
 _VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]{0,63}")
 
@@ -227,7 +115,7 @@ MESSAGES: dict[str, Row] = {
 """Every message that is understood."""
 
 
-class Protocol:
+class V1Protocol(Intake):
     """One connection's side of the protocol.
 
     Args:
@@ -239,28 +127,15 @@ class Protocol:
     def __init__(
         self, verify: Callable[[str, str], str], *, is_known: bool, is_resuming: bool = False
     ) -> None:
-        self.state = State.WAIT_HELLO
-        self.answers_pings = False
+        super().__init__(State.WAIT_HELLO)
         self._verify = verify
         self._is_known = is_known
         self._is_resuming = is_resuming
-        self._texts = Rate(TEXTS_PER_S, TEXTS_PER_S * BURST_S)
-        self._sound = Rate(SOUND_BYTES_PER_S, SOUND_BYTES_PER_S * BURST_S)
-        self._patience = Patience(RATE_FAULTS, RATE_WITHIN_MS)
-
-    def started(self) -> None:
-        """The session is active."""
-        if self.state is State.STARTING:
-            self.state = State.ACTIVE
 
     def refused(self) -> None:
         """The session was refused; it may be tried again."""
         if self.state is State.STARTING:
             self.state = State.WAIT_START
-
-    def stop(self) -> None:
-        """The connection is over: nothing is understood any more."""
-        self.state = State.STOPPED
 
     def unheard(self) -> list[Step]:
         """No hello came in time."""
@@ -268,32 +143,13 @@ class Protocol:
             return []
         return self._end(Fault("auth.required", "No hello came in time.", "auth"))
 
-    def take_sound(self, n_bytes: int, now_ms: int) -> list[Step]:
-        """A binary frame of so many bytes."""
-        if self.state is State.STOPPED:
-            return []
-        if not self._sound.takes(n_bytes, now_ms):
-            return self._too_much(now_ms)
+    def _heard(self, n_bytes: int) -> list[Step]:
         if self.state is not State.ACTIVE:
             return [Fault("protocol.order", "Sound may come once session.started has been said.")]
         if not n_bytes or n_bytes % FRAME_BYTES:
             expected = f"Sound comes in multiples of {FRAME_BYTES} bytes (20 ms at 16 kHz)"
             return [Fault("audio.frame_size_mismatch", f"{expected}; this had {n_bytes}.")]
         return [Sound(n_bytes // FRAME_BYTES)]
-
-    def take_text(self, raw: str, now_ms: int) -> list[Step]:
-        """A text frame."""
-        if self.state is State.STOPPED:
-            return []
-        if not self._texts.takes(1, now_ms):
-            return self._too_much(now_ms)
-        try:
-            message = json.loads(raw)
-        except (ValueError, RecursionError):
-            return [Fault("protocol.invalid_json", "The message is not JSON.")]
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            return [Fault("protocol.invalid_message", "A message is an object with a type.")]
-        return self._take(message.pop("type"), message)
 
     def _take(self, kind: str, message: dict[str, Any]) -> list[Step]:  # noqa: PLR0911 - a table as a match
         row = MESSAGES.get(kind)
@@ -360,14 +216,6 @@ class Protocol:
                 rate_hz=output.get("sample_rate_hz", 16_000),
             )
         ]
-
-    def _too_much(self, now_ms: int) -> list[Step]:
-        fault = Fault("protocol.rate", "Too much at once; this message was dropped.")
-        return self._end(fault) if self._patience.tried(now_ms) else [fault]
-
-    def _end(self, fault: Fault) -> list[Step]:
-        self.stop()
-        return [fault, Close(POLICY)]
 
 
 def filled(template: str, variables: dict[str, str]) -> str:

@@ -1,13 +1,13 @@
 import pytest
 
-from procs.web_gateway.backends import sockets
+from procs.web_gateway.backends import visit
 from tests.procs.web_gateway.house import House, running
 
 
 @pytest.fixture(autouse=True)
 def _life_is_looked_at_often(monkeypatch):
     """Tests set the clock forward; nobody should have to wait until somebody looks at it."""
-    monkeypatch.setattr(sockets, "TICK_S", 0.02)
+    monkeypatch.setattr(visit, "TICK_S", 0.02)
 
 
 @pytest.fixture

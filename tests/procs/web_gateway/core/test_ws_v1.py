@@ -6,26 +6,15 @@ from hypothesis import strategies as st
 
 from procs.web_gateway.core.chat import ChatProtocol
 from procs.web_gateway.core.dialect import Chat
-from procs.web_gateway.core.ws_v1 import (
-    MESSAGES,
-    Acknowledge,
-    Ask,
-    Cancel,
-    Close,
-    Fault,
-    Protocol,
-    Sound,
-    Start,
-    State,
-    Stop,
-    filled,
-)
+from procs.web_gateway.core.intake import State
+from procs.web_gateway.core.steps import Acknowledge, Ask, Cancel, Close, Fault, Sound, Start, Stop
+from procs.web_gateway.core.ws_v1 import MESSAGES, V1Protocol, filled
 
 pytestmark = pytest.mark.unit
 
 
 def protocol(*, is_known=True):
-    return Protocol(lambda key, token: "" if key == "key" else "auth.required", is_known=is_known)
+    return V1Protocol(lambda key, token: "" if key == "key" else "auth.required", is_known=is_known)
 
 
 def feed(machine, kind, now_ms=0, **fields):
