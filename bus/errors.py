@@ -183,6 +183,10 @@ CODES: dict[str, Code] = {
         "Miku is in no session.",
         "Let her join first.",
     ),
+    "quiet_hours": Code(
+        "These are quiet hours in this server: Miku does not speak now.",
+        "Write to her, or call her afterwards; administrators set them: `!miku settings quiet_hours`.",
+    ),
     "session_not_ready": Code(
         "A process that the session needs is not ready.",
         "`miku status` names it; `miku doctor` finds the reason.",

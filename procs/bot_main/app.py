@@ -50,6 +50,8 @@ class ChatSide:
     """Makes the text features once the shelf is loaded; what they need runs in the group."""
     personas: Personas = field(default_factory=Personas)
     """Her selves."""
+    timezone: str = "UTC"
+    """Of servers that have chosen none."""
 
 
 class BotMain:
@@ -149,7 +151,8 @@ class BotMain:
 
     def _make_front(self, side: ChatSide, max_sessions: int) -> Front:
         bus, chat, sessions = self._bus, side.chat, self._sessions
-        guilds, courier = Guilds(bus, side.shelf), Courier(bus, chat)
+        guilds, courier = Guilds(bus, side.shelf, side.timezone, chat.names), Courier(bus, chat)
+        sessions.speech_limit_ms = lambda guild_id: 1_000 * guilds.of(guild_id).max_spoken_s
         links = Links(bus, chat, sessions, side.joins_per_minute)
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
         if self._gpu:

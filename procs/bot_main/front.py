@@ -398,6 +398,8 @@ class Front:
             if conversation.intent.wanted and self._is_alone(conversation, now_ms):
                 self._courier.post(self._voice.prompt_channel(conversation), Post(ALONE))
                 self._sessions.leave(conversation, Outcome(TurnKind.CUT))
+            elif conversation.intent.wanted and self._guilds.quiet_until(conversation.intent.guild_id):
+                self._sessions.leave(conversation, Outcome(TurnKind.FAILED, "quiet_hours"))
         ids = {c.session for c in held}
         for session in (self._alone.keys() | self._fallbacks.keys() | self._told) - ids:
             self._alone.pop(session, None)

@@ -7,6 +7,7 @@ open and explained while it is not. Nothing in here waits for a chat, a model or
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from importlib import import_module
 
 from bus.errors import BackendError, sentence
@@ -16,7 +17,8 @@ from procs.bot_main.catching_up import CatchingUp
 from procs.bot_main.core.chat import Incoming, Person, Post
 from procs.bot_main.core.gate import FEATURES, Action, Notices, Row
 from procs.bot_main.features.base import Answering, Call, Feature, Kit
-from procs.bot_main.inbox import Inbox
+from procs.bot_main.guilds import Guilds
+from procs.bot_main.inbox import MARK, Inbox
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outbox import Outbox
 from procs.bot_main.persona_now import is_evil
@@ -69,6 +71,7 @@ class House:
         self._catching_up = CatchingUp(kit.bus, kit.chat, inbox, is_command, self._wanted, self._route)
         self._offered: Bounded[Callable[[], Awaitable[None]]] = Bounded(OFFERED)
         self._notices = Notices()
+        self._guilds = Guilds(kit.bus, kit.shelf)
         self._asked: dict[asyncio.Task[None], int] = {}
         """Work that people have asked for → the message."""
         self._codes: dict[str, str] = {}
@@ -126,7 +129,7 @@ class House:
         except BackendError as error:
             self._failed(row.name, error)
             return sentence(error.code)
-        return self._closed_answer(row, call) if answer is None else answer
+        return await self._closed_answer(row, call) if answer is None else answer
 
     def queue_text(self, person: Person, guild_id: int) -> str:
         """How many messages wait, and where those of a person stand."""
@@ -222,16 +225,21 @@ class House:
         self._tell_closed(row)
         if row.action is not Action.BLOCKED:
             return
-        await self._reply(row, message, row.sentence)
+        if self._guilds.of(message.guild_id).notices:
+            await self._reply(row, message, row.sentence)
         if row.is_marked:
             await self._inbox.mark(message)
 
-    def _closed_answer(self, row: Row, call: Call) -> str:
+    async def _closed_answer(self, row: Row, call: Call) -> str:
         self._tell_closed(row)
         text = row.sentence or RESTS.format(title=row.title)
-        if call.invoked is None and not self._notices.is_due(text, call.person.id, self._now_ms):
+        if call.invoked is not None:  # Discord shows a failure where no answer comes
+            return text
+        if not self._guilds.of(call.guild_id).notices:
+            with suppress(BackendError):
+                await self._kit.chat.react(call.channel_id, call.message_id, MARK)
             return ""
-        return text
+        return text if self._notices.is_due(text, call.person.id, self._now_ms) else ""
 
     def _tell_closed(self, row: Row) -> None:
         self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)

@@ -59,7 +59,8 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
         kit = Kit(bus, chat, gate, shelf, written, offered, sections(config, personas), config.bot.name)
         return House(kit, inbox, _owner, _is_command(discord.prefix), gpu.lines)
 
-    return ChatSide(chat, shelf, discord.prefix, discord.joins_per_minute, open_house, personas)
+    zone = config.schedule.timezone
+    return ChatSide(chat, shelf, discord.prefix, discord.joins_per_minute, open_house, personas, zone)
 
 
 def services(config: Config) -> dict[type, Any]:

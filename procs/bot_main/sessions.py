@@ -7,6 +7,7 @@ is due is decided in `core/`.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from bus import Bus, LevelView
@@ -82,6 +83,8 @@ class Sessions:
         self._terms = terms
         self.system_of: Callable[[int], ChatMessage] = lambda guild_id: system
         """Who Miku is in a guild, as the first message to the model."""
+        self.speech_limit_ms: Callable[[int], int] = lambda guild_id: 0
+        """How long a reply is spoken in a guild; 0 = to its end."""
         self._answer = answer
         self._conversations: dict[str, Conversation] = {}
         self._published: dict[tuple[str, str], object] = {}
@@ -324,9 +327,10 @@ class Sessions:
 
     def _commit(self, conversation: Conversation) -> None:
         """Publish what changed, and have it stored."""
-        session = conversation.session
+        session, guild_id = conversation.session, conversation.intent.guild_id
+        limit_ms = self.speech_limit_ms(guild_id) if guild_id else 0
         for topic, level in (
-            ("control.turn", conversation.turn_state),
+            ("control.turn", replace(conversation.turn_state, speech_limit_ms=limit_ms)),
             ("control.intent", conversation.intent),
         ):
             if level != self._published.get((topic, session)):

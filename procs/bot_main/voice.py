@@ -146,6 +146,7 @@ class Voice:
             is_allowed=not allowed or (room is not None and room.id in allowed),
             has_voice=voice is not None and voice.state is not NodeState.DEGRADED,
             voice_code=voice.code if voice else "",
+            quiet_until=self._guilds.quiet_until(guild_id),
         )
 
     async def leave(self, person: Person, guild_id: int, key: int) -> str:

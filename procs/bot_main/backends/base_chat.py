@@ -7,7 +7,7 @@ Every send path goes through here, and each of them names whom it may ping. All 
 from collections.abc import Callable
 from typing import Protocol
 
-from procs.bot_main.core.chat import ChatEvent, Incoming, Invoked, Mask, Person, Post, VoiceRoom
+from procs.bot_main.core.chat import ChatEvent, Incoming, Invoked, Mask, Names, Person, Post, VoiceRoom
 
 
 class ChatBackend(Protocol):
@@ -111,8 +111,8 @@ class ChatBackend(Protocol):
         """A channel's name, empty if it is unknown."""
         ...
 
-    def text_channels(self, guild_id: int) -> list[int]:
-        """Text channels of a guild in which she may write, in the guild's order."""
+    def names(self, guild_id: int) -> Names:
+        """What the channels and roles of a guild are called, in the guild's order."""
         ...
 
     def guild_ids(self) -> list[int]:

@@ -21,7 +21,7 @@ from procs.bot_main.backends.discord_posts import bodies, edited
 from procs.bot_main.backends.discord_rest import Lost, Patience, Refused, Rest, failure
 from procs.bot_main.backends.discord_session import Session
 from procs.bot_main.backends.discord_webhooks import Webhooks
-from procs.bot_main.core.chat import DM, ChatEvent, Incoming, Invoked, Mask, Person, Post, VoiceRoom
+from procs.bot_main.core.chat import DM, ChatEvent, Incoming, Invoked, Mask, Names, Person, Post, VoiceRoom
 from procs.bot_main.core.slash import SlashCommand
 
 WAITING = 50
@@ -271,12 +271,16 @@ class DiscordChat:
         session = self._gateway.session
         return str(getattr(session.get_channel(channel_id), "name", "") or "") if session else ""
 
-    def text_channels(self, guild_id: int) -> list[int]:
+    def names(self, guild_id: int) -> Names:
         guild = self._guild(guild_id)
         if guild is None:
-            return []
-        may = [(channel.id, channel.permissions_for(guild.me)) for channel in guild.text_channels]
-        return [id_ for id_, here in may if here.view_channel and here.send_messages]
+            return Names()
+        may = [(place, place.permissions_for(guild.me)) for place in [*guild.text_channels, *_rooms(guild)]]
+        return Names(
+            {place.id: place.name for place, here in may if here.view_channel and here.send_messages},
+            {room.id: room.name for room in self.voice_rooms(guild_id)},
+            {role.id: role.name for role in reversed(guild.roles) if not role.is_default()},
+        )
 
     def guild_ids(self) -> list[int]:
         session = self._gateway.session

@@ -169,6 +169,18 @@ class VoiceRoom:
 
 
 @dataclass(frozen=True)
+class Names:
+    """What the places and roles of a guild are called: id → name."""
+
+    writable: Mapping[int, str] = field(default_factory=dict)
+    """Places with text in which she may write."""
+    voice: Mapping[int, str] = field(default_factory=dict)
+    """Voice channels that she can see."""
+    roles: Mapping[int, str] = field(default_factory=dict)
+    """Without the one that everybody has."""
+
+
+@dataclass(frozen=True)
 class Button:
     """A button below a post; a click on it is `Invoked`."""
 

@@ -88,6 +88,8 @@ class Ended:
     """Of a failure: whether there is no answer because of the model."""
     was_heard: bool = True
     """Whether any sound of it was played."""
+    is_shortened: bool = False
+    """Whether it was longer than what was to be spoken of it."""
 
 
 def intent_behind(state: SessionState) -> Intent:
@@ -304,7 +306,15 @@ class Conversation:
         at_fault = outcome.kind is TurnKind.FAILED and running.is_model_at_fault
         elapsed_ms = now_ms - running.started_ms
         return Ended(
-            running.turn, outcome, elapsed_ms, asked, running.text, received, at_fault, running.was_heard
+            running.turn,
+            outcome,
+            elapsed_ms,
+            asked,
+            running.text,
+            received,
+            at_fault,
+            running.was_heard,
+            running.is_shortened,
         )
 
     def end_all(self, outcome: Outcome, now_ms: int) -> list[Ended]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from procs.bot_main.core.commands import channel_id
+from procs.bot_main.core import named, quiet
+from procs.bot_main.core.chat import Names
 
 MAX_IDS = 50
 
@@ -25,6 +26,8 @@ class Kind(StrEnum):
     CHANNEL = "channel"
     CHANNELS = "channels"
     PEOPLE = "people"
+    HOURS = "hours"
+    """Two minutes of the day, as `core/quiet.py` has them."""
 
 
 Value = int | bool | tuple[int, ...]
@@ -53,12 +56,18 @@ SETTINGS: tuple[Row, ...] = (
         "0 = never.", 0, 86_400),
     Row("max_waiting", Kind.NUMBER, 30, "Prompts that may wait in a session.", 1, 100),
     Row("max_waiting_each", Kind.NUMBER, 5, "Of these, prompts of one person.", 1, 100),
+    Row("max_spoken_s", Kind.NUMBER, 60, "Seconds that an answer is spoken, to the end of its sentence; "
+        "a longer one is written in full. 0 = any length.", 0, 3_600),
+    Row("quiet_hours", Kind.HOURS, (), "Hours without her voice and without a word that nobody asked "
+        "for, in the time zone of `schedule zone`."),
+    Row("notices", Kind.SWITCH, True, "Whether she explains what she can't do while she speaks; off = "
+        "at most a 🎤 shows that she has seen it."),
     Row("reply_by_mention", Kind.SWITCH, True, "Whether she answers in text when she is mentioned."),
     Row("panel", Kind.SWITCH, True, "Whether a session has a panel with buttons."),
 )  # fmt: skip
 
 _ROWS = {row.name: row for row in SETTINGS}
-_ID = re.compile(r"<(?:@[!&]?|#)([0-9]{1,20})>|([0-9]{1,20})")
+_PERSON = re.compile(r"<@!?([0-9]{1,20})>|([0-9]{1,20})")
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,9 @@ class GuildSettings:
     leave_when_alone_s: int = 120
     max_waiting: int = 30
     max_waiting_each: int = 5
+    max_spoken_s: int = 60
+    quiet_hours: tuple[int, ...] = ()
+    notices: bool = True
     reply_by_mention: bool = True
     panel: bool = True
 
@@ -110,13 +122,19 @@ def _fits(row: Row, value: Any) -> bool:
             return type(value) is int and row.minimum <= value <= row.maximum
         case Kind.ROLE | Kind.CHANNEL:
             return type(value) is int and value >= 0
+        case Kind.HOURS:
+            return isinstance(value, tuple) and quiet.fits(value)
     return isinstance(value, tuple) and len(value) <= MAX_IDS and all(type(v) is int for v in value)
 
 
 def changed(
-    document: Mapping[str, Any] | None, name: str, text: str, by: int, at_ms: int
+    document: Mapping[str, Any] | None, name: str, text: str, by: int, at_ms: int, names: Names
 ) -> dict[str, Any] | Wrong:
-    """The document with one setting changed; `default` takes a change back."""
+    """The document with one setting changed; `default` takes a change back.
+
+    Args:
+        names: what the server's channels and roles are called.
+    """
     row = _ROWS.get(name.lower())
     if row is None:
         near = difflib.get_close_matches(name.lower()[:40], list(_ROWS), n=1)
@@ -125,47 +143,57 @@ def changed(
     kept = {key: entry for key, entry in (document or {}).items() if key != row.name}
     if text.strip().lower() == "default":
         return kept
-    value = _parsed(row, text.strip())
+    try:
+        value = _parsed(row, text.strip(), names)
+    except named.Unclear as unclear:
+        return Wrong(f"❌ `{row.name}` takes {_wanted(row)}. {unclear}")
     if value is None:
         return Wrong(f"❌ `{row.name}` takes {_wanted(row)}. {row.help}")
     stored = list(value) if isinstance(value, tuple) else value
     return {**kept, row.name: {"value": stored, "by": by, "at_ms": at_ms}}
 
 
-def _parsed(row: Row, text: str) -> Value | None:
+def _parsed(row: Row, text: str, names: Names) -> Value | None:
     """The value of what somebody wrote, None if it is none."""
+    is_none = text.lower() == "none"
     value: Value | None = None
     match row.kind:
         case Kind.SWITCH:
             value = {"on": True, "off": False}.get(text.lower())
         case Kind.NUMBER:
             value = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
-        case Kind.CHANNEL | Kind.ROLE:
-            value = 0 if text.lower() == "none" else (_one_id(text) or None)
-        case _:
-            ids = () if text.lower() == "none" else tuple(_one_id(word) for word in text.split())
-            value = tuple(dict.fromkeys(ids)) if all(ids) else None
+        case Kind.HOURS:
+            value = () if is_none else quiet.parsed(text)
+        case Kind.CHANNEL:
+            value = 0 if is_none else named.one(text, names.writable, "#")
+        case Kind.ROLE:
+            value = 0 if is_none else named.one(text, names.roles, "@")
+        case Kind.CHANNELS:
+            value = () if is_none else named.several(text, names.voice, "#")
+        case Kind.PEOPLE:
+            value = () if is_none else _people(text)
     return value if _fits(row, value) else None
 
 
-def _one_id(text: str) -> int:
-    match = _ID.fullmatch(text.rstrip(","))
-    return int(match[1] or match[2]) if match else channel_id(text)
+def _people(text: str) -> tuple[int, ...] | None:
+    """Who is mentioned; names won't do, since people have several and change them."""
+    found = [_PERSON.fullmatch(word) for word in text.replace(",", " ").split()]
+    return tuple(dict.fromkeys(int(one[1] or one[2]) for one in found if one)) if all(found) else None
+
+
+_WANTED = {
+    Kind.SWITCH: "`on` or `off`",
+    Kind.NUMBER: "a number from {row.minimum} to {row.maximum}",
+    Kind.ROLE: "a role like @name, its name or id, or `none`",
+    Kind.CHANNEL: "a text channel like #name, its name or id, or `none`",
+    Kind.CHANNELS: f"up to {MAX_IDS} voice channels like #one #two, their names or ids, or `none`",
+    Kind.PEOPLE: f"up to {MAX_IDS} people like @one @two, or `none`",
+    Kind.HOURS: "two times like 22:00-07:00, or `none`",
+}
 
 
 def _wanted(row: Row) -> str:
-    match row.kind:
-        case Kind.SWITCH:
-            return "`on` or `off`"
-        case Kind.NUMBER:
-            return f"a number from {row.minimum} to {row.maximum}"
-        case Kind.ROLE:
-            return "a role like @name, or `none`"
-        case Kind.CHANNEL:
-            return "a channel like #name, or `none`"
-        case Kind.CHANNELS:
-            return f"up to {MAX_IDS} channels like #one #two, or `none`"
-    return f"up to {MAX_IDS} people like @one @two, or `none`"
+    return _WANTED[row.kind].format(row=row)
 
 
 def shown(document: Mapping[str, Any] | None, name: str = "") -> str:
@@ -194,6 +222,8 @@ def _text(row: Row, value: Value) -> str:
         return "on" if value else "off"
     if row.kind is Kind.NUMBER:
         return str(value)
+    if row.kind is Kind.HOURS and isinstance(value, tuple):
+        return quiet.shown(value)
     ids = value if isinstance(value, tuple) else (value,) if value else ()
     mark = {Kind.ROLE: "<@&{}>", Kind.PEOPLE: "<@{}>"}.get(row.kind, "<#{}>")
     return " ".join(mark.format(one) for one in ids) or "none"

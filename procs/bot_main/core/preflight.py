@@ -12,6 +12,10 @@ from procs.bot_main.core.chat import VoiceRoom
 NOT_IN_VOICE = f"❌ {CODES['voice_not_in_channel'].cause}"
 ALREADY = "❌ Already in a voice session! Use `{prefix} leave` first."
 FULL = f"❌ {CODES['voice_channel_full'].cause}"
+QUIET = (
+    "🌙 Quiet hours in this server until {until}: I don't speak then, but you may write to me. "
+    "Administrators can change them: `{prefix} settings quiet_hours`."
+)
 NO_VOICE = "❌ TTS pipeline not available. Check soprano/rvc containers."
 
 
@@ -35,6 +39,8 @@ class Call:
     """Whether the voice's process can work."""
     voice_code: str = ""
     """Error code of a voice that can't."""
+    quiet_until: str = ""
+    """When this server's quiet hours end, empty outside them."""
 
 
 def obstacle(call: Call) -> str:
@@ -54,6 +60,7 @@ def _voice(call: Call) -> str:
 Obstacle = tuple[Callable[[Call], bool], Callable[[Call], str]]
 
 _OBSTACLES: tuple[Obstacle, ...] = (
+    (lambda c: bool(c.quiet_until), lambda c: QUIET.format(until=c.quiet_until, prefix=c.prefix)),
     (lambda c: not c.room and not c.is_named, lambda c: NOT_IN_VOICE),
     (lambda c: c.has_session, lambda c: ALREADY.format(prefix=c.prefix)),
     (lambda c: c.n_sessions >= c.max_sessions, lambda c: f"❌ {sentence('session_active')}"),

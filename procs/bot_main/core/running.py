@@ -178,6 +178,11 @@ class Running:
         return self.asked.text if self.asked.verbatim else self._text
 
     @property
+    def is_shortened(self) -> bool:
+        """Whether the reply goes on behind what is spoken of it."""
+        return self._spoken is not None and self._spoken.is_shortened
+
+    @property
     def was_heard(self) -> bool:
         """Whether any sound of it was played."""
         return self._played_ms > 0

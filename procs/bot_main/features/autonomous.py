@@ -14,8 +14,9 @@ from bus.errors import BackendError
 from bus.messages import ChatMessage
 from procs.bot_main.core.autonomous import TEXT_CHARS, Act, Heard, Room, instruction, said, talk
 from procs.bot_main.core.chat import DM, Incoming, Post
-from procs.bot_main.feature_settings import AutonomousSettings
+from procs.bot_main.feature_settings import AutonomousSettings, ScheduleSettings
 from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.guilds import Guilds
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outage import Outage
 
@@ -43,6 +44,7 @@ class Autonomous:
         self._kit = kit
         self._draw = draw
         self._is_on = kit.section(AutonomousSettings).enabled
+        self._guilds = Guilds(kit.bus, kit.shelf, kit.section(ScheduleSettings).timezone)
         self._outage = Outage(kit.bus.log, self.name)
         self._rooms: dict[tuple[int, int], Room] = {}
         self._new: deque[Incoming] = deque(maxlen=WAITING)
@@ -73,6 +75,8 @@ class Autonomous:
             return
         if not self._kit.gate.is_open(self.name):
             self._rest()
+            return
+        if self._is_quiet(message.guild_id, message.channel_id):
             return
         text = " ".join(message.text.split())[:TEXT_CHARS]
         room = self._room(message.guild_id, message.channel_id)
@@ -107,10 +111,12 @@ class Autonomous:
         """Do what is to be done now: for each new message, and by the clock."""
         while self._new:
             message = self._new.popleft()
-            if self._channel(message.guild_id) == message.channel_id:
+            is_quiet = self._is_quiet(message.guild_id, message.channel_id)
+            if self._channel(message.guild_id) == message.channel_id and not is_quiet:
                 await self._on_message(message)
         for key, _ in list(self._kit.shelf.all(KIND)):
-            if key.isdecimal() and (channel_id := self._channel(int(key))):
+            channel_id = self._channel(int(key)) if key.isdecimal() else 0
+            if channel_id and not self._is_quiet(int(key), channel_id):
                 await self._on_clock(int(key), channel_id)
 
     async def _on_message(self, message: Incoming) -> None:
@@ -162,6 +168,13 @@ class Autonomous:
 
     def _room(self, guild_id: int, channel_id: int) -> Room:
         return self._rooms.setdefault((guild_id, channel_id), Room(self._now_s))
+
+    def _is_quiet(self, guild_id: int, channel_id: int) -> bool:
+        """Whether a guild has quiet hours now; what was heard before them is forgotten."""
+        if not self._guilds.quiet_until(guild_id):
+            return False
+        self._rooms.pop((guild_id, channel_id), None)
+        return True
 
     def _rest(self) -> None:
         """What was heard so far is of another time; rooms begin anew when the gate is open again."""

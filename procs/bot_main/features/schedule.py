@@ -19,6 +19,7 @@ from procs.bot_main.feature_settings import ScheduleSettings
 from procs.bot_main.features.base import Call, Feature, Kit
 from procs.bot_main.mood_now import ASLEEP, MOOD, mood_key, mood_now
 from procs.bot_main.outage import Outage
+from procs.bot_main.zone_now import ZONE, zone_name, zone_of
 
 GAP_S = 5.0
 """Between two jobs: what became due together is no burst."""
@@ -229,7 +230,7 @@ class Schedule:
         zone = zone_of(name)
         if zone is None:
             return "I don't know that time zone: write it like `Europe/Berlin`."
-        self._kit.shelf.put("zone", str(guild_id), {"name": name})
+        self._kit.shelf.put(ZONE, str(guild_id), {"name": name})
         for job in [job for job in self.jobs() if job.guild_id == guild_id]:
             self._put(core.moved(job, self._now_ms, zone))
         return f"All times here are of {name} now."
@@ -258,8 +259,7 @@ class Schedule:
             self._kit.shelf.put("job", id_, None)
 
     def _zone_name(self, guild_id: int) -> str:
-        name = (self._kit.shelf.get("zone", str(guild_id)) or {}).get("name", "")
-        return name if isinstance(name, str) and zone_of(name) else self._zone
+        return zone_name(self._kit.shelf, guild_id, self._zone)
 
     def _zone_of(self, guild_id: int) -> ZoneInfo:
         return ZoneInfo(self._zone_name(guild_id))
@@ -271,14 +271,6 @@ class Schedule:
     @property
     def _now_ms(self) -> int:
         return self._kit.bus.clock.wall_ns() // 1_000_000
-
-
-def zone_of(name: str) -> ZoneInfo | None:
-    """A time zone of the tz database by its name; None if there is none of that name."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def make(kit: Kit) -> Feature:

@@ -26,6 +26,7 @@ from procs.bot_main.core.chat import (
     Incoming,
     Invoked,
     Mask,
+    Names,
     Offline,
     Online,
     Person,
@@ -42,6 +43,8 @@ GENERAL, SECRET = 10, 11
 """Text channels; she may not write in the second."""
 LOUNGE, STAGE, CELLAR = 20, 21, 22
 """Voice channels: an open one, a stage, one she may not join."""
+TEAM = 30
+"""A role."""
 MIKU = Person(99, "Miku")
 ANNA, BERT = Person(101, "Anna"), Person(102, "Bert")
 BOSS = Person(103, "Boss", Rights(is_admin=True, moves_members=True))
@@ -101,6 +104,7 @@ class HandChat:
         }
         self.channels: dict[int, str] = {GENERAL: "general", SECRET: "secret"}
         self.writable: list[int] = [GENERAL]
+        self.roles: dict[int, str] = {TEAM: "Team"}
         self.guilds: list[int] = [HOME]
         self.heard: dict[int, list[Incoming]] = defaultdict(list)
         """Channel id → messages of people, oldest first."""
@@ -350,8 +354,9 @@ class HandChat:
         room = self.rooms.get(channel_id)
         return room.name if room else self.channels.get(channel_id, "")
 
-    def text_channels(self, guild_id: int) -> list[int]:
-        return list(self.writable)
+    def names(self, guild_id: int) -> Names:
+        rooms = {room.id: room.name for room in self.rooms.values()}
+        return Names({id_: self.channels[id_] for id_ in self.writable}, rooms, dict(self.roles))
 
     def guild_ids(self) -> list[int]:
         return list(self.guilds)

@@ -79,6 +79,7 @@ class Home:
     node: MemoryNode
     gate: SessionGate
     inbox: Inbox
+    shelf: Shelf
 
     async def sink(self, phase: Phase) -> None:
         await self.node.deliver(
@@ -135,7 +136,7 @@ async def living(tmp_path, rows, chat=None, model=None, **limits):
     tasks = [asyncio.create_task(each()) for each in (closed.run, shelf.run, house.run)]
     await asyncio.sleep(0.01)
     try:
-        yield Home(house, chat, model, node, closed, inbox)
+        yield Home(house, chat, model, node, closed, inbox, shelf)
         assert not tasks[2].done(), tasks[2].exception()
     finally:
         for task in reversed(tasks):
@@ -193,6 +194,22 @@ async def test_commands_of_closed_features_are_answered_and_not_carried_out(tmp_
         assert "rests" in await home.house.command(paused)
         assert home.house.features["probe_blocked"].started == 1
         assert home.house.features["probe_paused"].started == 0
+
+
+async def test_where_notices_are_off_a_mark_is_all_that_is_seen(tmp_path, probes):
+    async with living(tmp_path, (*probes(Action.BLOCKED), *TEXT)) as home:
+        home.shelf.put("guild", str(HOME), {"notices": {"value": False, "by": 1, "at_ms": 1}})
+        await home.sink(Phase.ACTIVE)
+        message = await home.says("probe_blocked please")
+        await until(lambda: home.chat.reactions[message.id] == [MARK])
+        typed = Call("probe_blocked", "", HOME, GENERAL, home.chat.says("!miku probe").id, ANNA)
+        assert await home.house.command(typed) == ""
+        assert home.chat.reactions[typed.message_id] == [MARK]
+        clicked = replace(typed, invoked=Invoked(1, "x", {}, HOME, GENERAL, ANNA))
+        assert await home.house.command(clicked) == "🎤 Not now!", "Discord wants an answer to a click"
+        home.shelf.put("guild", str(HOME), None)
+        await home.says("probe_blocked please")
+        await until(lambda: home.chat.texts() == ["🎤 Not now!"])
 
 
 async def test_work_that_a_session_cuts_off_is_explained_to_who_asked(tmp_path, probes):

@@ -15,6 +15,7 @@ from procs.bot_main.core.chat import (
     Incoming,
     Invoked,
     Mask,
+    Names,
     Offline,
     Online,
     Post,
@@ -265,7 +266,7 @@ async def test_mentions_are_names_in_the_text(stage: Scene) -> None:
 async def test_leaving_a_guild_is_told(stage: Scene) -> None:
     stage.director.bot("Miku").is_removed()
     assert await stage.next(GuildGone) == GuildGone(stage.guild_id, was_removed=True)
-    assert stage.chat.text_channels(stage.guild_id) == []
+    assert stage.chat.names(stage.guild_id) == Names()
     with pytest.raises(BackendError):
         await stage.chat.set_voice(stage.guild_id, stage.lounge)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from procs.bot_main.core.chat import Names
 from procs.bot_main.core.guild_settings import (
     SETTINGS,
     GuildSettings,
@@ -18,16 +19,24 @@ from procs.bot_main.core.guild_settings import (
 pytestmark = pytest.mark.unit
 
 BOSS, NOW_MS = 103, 1_790_000_000_000
+NAMES = Names(
+    {10: "general", 11: "news", 12: "News"},
+    {20: "Lounge", 21: "Gaming Room", 22: "cellar"},
+    {7: "DJ", 8: "Team Blue"},
+)
 
 GOOD = {
     "prompt_channel": ("<#10>", 10),
-    "voice_channels": ("<#20> <#21>, 22", (20, 21, 22)),
-    "host_role": ("<@&7>", 7),
-    "talker_role": ("8", 8),
+    "voice_channels": ("<#20> #lounge, Gaming Room, 22", (20, 21, 22)),
+    "host_role": ("@dj", 7),
+    "talker_role": ("Team Blue", 8),
     "blocked": ("<@101> <@!102> <@101>", (101, 102)),
     "leave_when_alone_s": ("300", 300),
     "max_waiting": ("50", 50),
     "max_waiting_each": ("2", 2),
+    "max_spoken_s": ("0", 0),
+    "quiet_hours": ("22-7:30", (1_320, 450)),
+    "notices": ("off", False),
     "reply_by_mention": ("Off", False),
     "panel": ("off", False),
 }
@@ -42,11 +51,11 @@ def test_table_and_values_are_the_same_and_so_are_their_defaults():
 @pytest.mark.parametrize("name", GOOD)
 def test_a_setting_is_changed_shown_and_taken_back(name: str):
     text, value = GOOD[name]
-    document = changed(None, name.upper(), text, BOSS, NOW_MS)
+    document = changed(None, name.upper(), text, BOSS, NOW_MS, NAMES)
     assert isinstance(document, dict)
     assert getattr(values(document), name) == value
     assert f"changed by <@{BOSS}> <t:{NOW_MS // 1000}:R>" in shown(document, name)
-    again = changed(document, name, "default", BOSS, NOW_MS)
+    again = changed(document, name, "default", BOSS, NOW_MS, NAMES)
     assert again == {}
     assert values(again) == GuildSettings()
 
@@ -57,15 +66,26 @@ def test_a_setting_is_changed_shown_and_taken_back(name: str):
         ("panel", "maybe", "`on` or `off`"),
         ("leave_when_alone_s", "86401", "a number from 0 to 86400"),
         ("leave_when_alone_s", "-1", "a number"),
-        ("host_role", "everyone", "a role like @name"),
+        ("host_role", "everyone", "`host_role` takes a role like @name"),
+        ("host_role", "<@&99>", "There are `@DJ`, `@Team Blue`."),
+        ("talker_role", "team bleu", "Did you mean `@Team Blue`?"),
+        ("prompt_channel", "#genral", "I see none called `#genral` here. Did you mean `#general`?"),
+        ("prompt_channel", "<#99>", "There are `#general`"),
+        ("prompt_channel", "#Lounge", "I see none called `#Lounge` here."),
+        ("prompt_channel", "#news", "2 are called `#news`: give the id of one (`11`, `12`)."),
+        ("quiet_hours", "22:00", "two times like 22:00-07:00"),
+        ("quiet_hours", "25-7", "two times"),
+        ("quiet_hours", "7-7", "two times"),
+        ("max_spoken_s", "-1", "a number from 0 to 3600"),
         ("blocked", "Bert", "people like @one @two"),
-        ("voice_channels", " ".join(map(str, range(1, 60))), "up to 50 channels"),
+        ("voice_channels", "Lounge, gaming rom", "Did you mean `#Gaming Room`?"),
+        ("blocked", " ".join(map(str, range(1, 60))), "up to 50 people"),
         ("panle", "on", "Did you mean `panel`?"),
         ("x", "on", "There are: prompt_channel"),
     ],
 )
 def test_what_will_not_do_is_answered_with_what_would(name: str, text: str, said: str):
-    wrong = changed(None, name, text, BOSS, NOW_MS)
+    wrong = changed(None, name, text, BOSS, NOW_MS, NAMES)
     assert isinstance(wrong, Wrong)
     assert said in wrong.said
 

@@ -15,6 +15,7 @@ from bus.testing import FakeClock, ListLog, MemoryNode
 from procs.bot_main.backends.base_documents import Document
 from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.core.chat import Person
+from procs.bot_main.feature_settings import ScheduleSettings
 from procs.bot_main.features.base import Call, Kit
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.hand_chat import ANNA, GENERAL, HOME, HandChat
@@ -71,6 +72,7 @@ class DictDocuments:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Document] = {}
         self.is_full = False
+        self.damaged_as = ""
 
     def load(self) -> dict[tuple[str, str], Document]:
         return dict(self.kept)
@@ -132,8 +134,9 @@ async def hands(
     await shelf.load()
     writing = asyncio.create_task(shelf.run())
     kit = Kit(
-        node, chat, gate, shelf, model, services or {}, {type(section): section for section in settings}
-    )
+        node, chat, gate, shelf, model, services or {},
+        {type(section): section for section in (ScheduleSettings(), *settings)},
+    )  # fmt: skip
     try:
         yield Hands(kit, node.fake_clock, chat, gate, model, node.log, disk, shelf)
     finally:

@@ -193,3 +193,17 @@ async def test_what_is_in_the_words_of_people_stays_out_of_the_log():
     async with hands([ON]) as h:
         await crowd(h, await engine(h))
         assert "words" not in repr(h.log.lines)
+
+
+async def test_in_quiet_hours_she_neither_speaks_nor_likes_and_forgets_what_was_before():
+    async with hands([ON]) as h:
+        feature = await engine(h)
+        h.shelf.put("guild", str(HOME), {"quiet_hours": {"value": [14 * 60, 16 * 60]}})  # it is 14:23
+        ids = await crowd(h, feature)
+        assert (h.chat.posted, h.model.asked) == ([], [])
+        assert not any(h.chat.reactions[id_] for id_ in ids)
+        h.shelf.put("guild", str(HOME), None)
+        await feature.look()
+        h.clock.advance_ms((MIN_GAP_S + 1) * 1000)
+        await crowd(h, feature)
+        assert h.chat.texts() == ["La la la!"]
