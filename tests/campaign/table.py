@@ -15,6 +15,7 @@ from tests.campaign.plays import (
     orders,
     queue_kills,
     recovery,
+    sessions,
     soak,
     stalls,
     strangers,
@@ -67,6 +68,24 @@ CAMPAIGNS: tuple[Campaign, ...] = (
         "at most 5 starts in 60 s, an alarm, no other process suffers, well once mended",
         120, deaths.f3_crash_loop,
         limits=(Limit("last start to alarm, s", 1, 10), Limit("mended to well, s", 1, 10)),
+    ),
+    Campaign(
+        "F4", "in Discord: the process that holds the session is killed and never comes back",
+        "every feature works again, and what waited is answered once",
+        50, sessions.f4_owner_gone,
+        limits=(Limit("killed to first answer, s", 1, 6), Limit("killed to all lifted, s", 1, 6.5)),
+    ),
+    Campaign(
+        "F6", "in Discord: each step of a session's start fails or hangs",
+        "one clear message; nothing is blocked 2 s later, and the next message is answered",
+        20 * len(sessions.STARTS), sessions.f6_start,
+        limits=(Limit("called to told, s", 1, 10),),
+    ),
+    Campaign(
+        "F7", "in Discord: each step of a session's end fails or hangs, each way out is taken",
+        "everything else is released; a second leave harms nothing; she can be called again",
+        25 * len(sessions.ENDS), sessions.f7_stop,
+        limits=(Limit("left to all lifted, s", 1, 5),),
     ),
     Campaign(
         "F5", "control messages lost, doubled, reordered; writers and readers restart",

@@ -26,6 +26,7 @@ from tests.doubles.rvc import RvcDouble
 from tests.doubles.soprano import SopranoDouble
 from tests.doubles.tone_voice import ToneVoice
 from tests.e2e.discord_home import DiscordHome, discord_home
+from tests.e2e.house import House, furnished
 from tests.e2e.stack import Stack
 from tests.ports import _is_free
 
@@ -78,6 +79,8 @@ class World:
         self._serving = False
         self._discord: ExitStack | None = None
         self._discord_home: DiscordHome
+        self._furnished: ExitStack | None = None
+        self._house: House
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,6 +95,7 @@ class World:
         for kind in list(self._homes):
             await self.end(kind)
         await self.end_discord()
+        await self.end_house()
         await self._servers.aclose()
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -161,6 +165,22 @@ class World:
             running, self._discord = self._discord, None
             await asyncio.to_thread(running.close)
 
+    async def house(self) -> House:
+        """A running stack in a Discord of our own, with every feature and its services."""
+        if self._furnished is None:
+            home = furnished(self.new_folder(), MIKU_GUARDIAN__STARTS="1000", MIKU_SESSION__IDLE_LEAVE_S="0")
+            running = ExitStack()
+            self._house = await asyncio.to_thread(running.enter_context, home)
+            self._furnished = running
+            self._house.home.remote.change("rules", identify_interval_s=0.0)
+        return self._house
+
+    async def end_house(self) -> None:
+        """End it; the next run gets a new one."""
+        if self._furnished is not None:
+            running, self._furnished = self._furnished, None
+            await asyncio.to_thread(running.close)
+
     async def serve(self) -> None:
         """Run the foreign servers."""
         if not self._serving:
@@ -193,12 +213,18 @@ class World:
             shutil.copy(home.stack.up_log, logs)
             kept.append(logs)
             await self.end(kind)
-        if self._discord is not None:
-            logs = folder / f"{name}-discord"
-            state_path = self._discord_home.stack.state_path
-            await asyncio.to_thread(shutil.copytree, state_path / "logs", logs, dirs_exist_ok=True)
-            kept.append(logs)
-            await self.end_discord()
+        homes = (
+            ("discord", self._discord, lambda: self._discord_home.stack, self.end_discord),
+            ("house", self._furnished, lambda: self._house.home.stack, self.end_house),
+        )
+        for kind, running, stack, end in homes:
+            if running is not None:
+                logs = folder / f"{name}-{kind}"
+                await asyncio.to_thread(
+                    shutil.copytree, stack().state_path / "logs", logs, dirs_exist_ok=True
+                )
+                kept.append(logs)
+                await end()
         return kept
 
 
