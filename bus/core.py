@@ -116,6 +116,11 @@ class Receiver:
             followed.tick()
         self.scopes.sweep()
 
+    def next_end_ns(self) -> int | None:
+        """When the next lease ends, and `tick` is due at the latest; None without one."""
+        ends = (followed.next_end_ns() for followed in self._levels.values())
+        return min((end for end in ends if end is not None), default=None)
+
     def forget(self) -> None:
         """Drop what belongs to sessions that ended long ago; a floor outlives its writer's absence."""
         for followed in self._levels.values():

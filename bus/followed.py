@@ -34,6 +34,10 @@ class Followed:
         if self._level.ended(since_ns, self._ticked_ns):
             self._wake()
 
+    def next_end_ns(self) -> int | None:
+        """When the next lease ends; None without one."""
+        return self._level.next_end_ns(self._clock.mono_ns())
+
     def _wake(self) -> None:
         for waker in self._wakers:
             waker.set()

@@ -74,6 +74,16 @@ class Level(Generic[M]):
             for entry in writers.values()
         )
 
+    def next_end_ns(self, now_ns: int) -> int | None:
+        """When the next lease ends; None if no value that lives has one."""
+        ends = (
+            entry.sent_ns + entry.lease_ns
+            for writers in self._sessions.values()
+            for entry in writers.values()
+            if entry.lease_ns and _lives(entry, now_ns)
+        )
+        return min(ends, default=None)
+
     def forget(self, now_ns: int) -> None:
         """Drop what was lost a minute ago; the fence remembers its generation, its id never returns."""
         minute_ns = 60_000_000_000

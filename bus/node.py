@@ -6,6 +6,7 @@ once the control levels are known, and cancels what works on dead turns. It neve
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,8 +22,19 @@ from bus.messages import Health, NodeState
 from bus.sockets import Publisher, Pusher, Reader, Transport
 from bus.topics import NODES, TOPICS, Pattern, Topic, topic
 
+BEAT_S = 1.0
+"""How often health is told and levels are sent again. All nodes beat on the whole second of the machine's
+clock: who follows them wakes once for all."""
+
 TICK_S = 0.2
-"""How often leases are looked at: a loss is seen at most this late."""
+"""How often the loop's lag is measured, and lost levels are looked for, while a session lives; at other times
+a loss is seen when its lease ends."""
+
+AFTER_S = 0.001
+"""A lease is looked at so long after its end: it has passed then."""
+
+REPEAT_SLACK_S = 0.1
+"""A level is sent again this much late, rather than at once after a change."""
 
 SYNC_PATIENCE_S = 2.0
 """After this long without word from the control writers, there is no session."""
@@ -106,20 +118,33 @@ class Node(Receiver):
             if name.startswith("flow."):
                 self._open_puller(topic(name))
 
-    async def beat_for_ever(self) -> None:
-        """Tick, beat and repeat levels until cancelled; measures the loop's lag on the way."""
+    async def beat_for_ever(self, on_beat: Callable[[], None] = lambda: None) -> None:
+        """Beat, repeat levels and see leases end, until cancelled; measures the loop's lag on the way.
+
+        Args:
+            on_beat: called with each beat: the loop turns.
+        """
         loop = asyncio.get_running_loop()
-        ticks = 0
+        beat_at = loop.time()
         while True:
-            due = loop.time() + TICK_S
-            await asyncio.sleep(TICK_S)
-            self._lag_ms = max(self._lag_ms, round((loop.time() - due) * 1000))
-            ticks += 1
-            self.tick()
-            if ticks % 5 == 0:
+            if loop.time() >= beat_at:
+                beat_at = (loop.time() // BEAT_S + 1) * BEAT_S
+                on_beat()
                 self._beat()
+                self._repeat()
                 self.forget()
-            self._repeat()
+            due = min(beat_at, loop.time() + self._rest_s())
+            await asyncio.sleep(due - loop.time())
+            self._lag_ms = max(self._lag_ms, round((loop.time() - due) * 1000))
+            self.tick()
+
+    def _rest_s(self) -> float:
+        """Until there is something to look at between two beats: a lease that ends, the lag."""
+        pause_s = TICK_S if any(self.sessions()) else BEAT_S
+        end_ns = self.next_end_ns()
+        if end_ns is None:
+            return pause_s
+        return min(pause_s, max(0.0, (end_ns - self.clock.mono_ns()) / 1e9) + AFTER_S)
 
     def say_stopping(self) -> None:
         """Tell the others that this node goes away on purpose."""
@@ -195,9 +220,10 @@ class Node(Receiver):
             self.set_state(f"report.health.{self.name}", health)
 
     def _repeat(self) -> None:
-        now_ns = self.clock.mono_ns()
+        """Send again what would be overdue at the next beat."""
+        soon_ns = self.clock.mono_ns() + round((BEAT_S - REPEAT_SLACK_S) * 1e9)
         for level in list(self._own_levels.values()):
-            if now_ns - level.sent_ns >= level.row.period_ms * 1_000_000:
+            if soon_ns - level.sent_ns >= level.row.period_ms * 1_000_000:
                 self._send_level(level)
 
     def _resend(self, prefix: str) -> None:

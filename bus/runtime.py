@@ -98,9 +98,9 @@ async def _serve(node: Node, app: App, stopping: asyncio.Event) -> int:
     """Run until a signal or a failure; returns the exit code."""
     node.log.info("started", pid=os.getpid())
     gc.freeze()  # what was loaded so far stays; collections then look at little and pause shortly
+    faulthandler.register(signal.SIGALRM, chain=True)
     tasks = [
-        asyncio.create_task(node.beat_for_ever(), name="beat"),
-        asyncio.create_task(_watch_loop(), name="watch"),
+        asyncio.create_task(node.beat_for_ever(_arm_watchdog), name="beat"),
         asyncio.create_task(app.run(), name="app"),
     ]
     waiter = asyncio.create_task(stopping.wait(), name="signals")
@@ -113,7 +113,7 @@ async def _serve(node: Node, app: App, stopping: asyncio.Event) -> int:
     for task in [*tasks, waiter]:
         task.cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_REAL, 0)
     if failed:
         raise next((r for r in results if isinstance(r, Exception)), RuntimeError(f"{node.name} ended"))
     node.log.info("stopped")
@@ -128,11 +128,10 @@ def _on_signals() -> asyncio.Event:
     return stopping
 
 
-async def _watch_loop() -> None:
-    """Re-arm a watchdog that needs neither this loop nor the GIL: it prints all stacks and exits."""
-    while True:
-        faulthandler.dump_traceback_later(LOOP_STALL_S, exit=True)
-        await asyncio.sleep(1)
+def _arm_watchdog() -> None:
+    """Put a death off that needs neither this loop nor the GIL: the kernel's alarm prints all stacks and ends
+    the process. `faulthandler`'s own timer would start a thread each time."""
+    signal.setitimer(signal.ITIMER_REAL, LOOP_STALL_S)
 
 
 def _end_with_parent() -> None:

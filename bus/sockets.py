@@ -40,14 +40,22 @@ DRAIN_BATCH = 64
 _OPTIONS: Options = {
     zmq.LINGER: 100,
     zmq.MAXMSGSIZE: AUDIO_LIMIT_BYTES,
-    zmq.HEARTBEAT_IVL: 1_000,
-    zmq.HEARTBEAT_TIMEOUT: 3_000,
     zmq.HANDSHAKE_IVL: 5_000,
     zmq.RECONNECT_IVL: 20,
     zmq.RECONNECT_IVL_MAX: 250,
     zmq.BACKLOG: 256,
     zmq.IMMEDIATE: 1,
 }
+
+_HEARTBEATS: Options = {
+    zmq.HEARTBEAT_IVL: 2_000,
+    zmq.HEARTBEAT_TIMEOUT: 3_000,
+    zmq.HEARTBEAT_TTL: 5_000,
+}
+"""Asked by the end that connects; the one that listens notices when nobody asks any more (ZMTP 3.1, PING)."""
+
+_POLLIN, _POLLOUT = int(zmq.POLLIN), int(zmq.POLLOUT)
+"""Plain numbers: combining the library's flags anew for each look costs as much as the look."""
 
 
 def _events(socket: "zmq.Socket[bytes]") -> int:
@@ -128,7 +136,7 @@ class Transport:
         self, kind: int, ports: dict[str, int], options: Options, prefixes: Iterable[str] = ()
     ) -> "zmq.Socket[bytes]":
         """A socket connected to the ports of other roles, as {role: port}."""
-        socket = self._socket(kind, options)
+        socket = self._socket(kind, {**_HEARTBEATS, **options})
         socket.curve_publickey, socket.curve_secretkey = self.keys.pair(self.role)
         for prefix in prefixes:
             socket.setsockopt(zmq.SUBSCRIBE, prefix.encode())
@@ -216,7 +224,7 @@ class Reader:
 
     def _drain(self) -> None:
         for _ in range(DRAIN_BATCH):
-            if self._socket.closed or not _events(self._socket) & zmq.POLLIN or self._paused:
+            if self._socket.closed or not _events(self._socket) & _POLLIN or self._paused:
                 return  # asked even when paused: an unasked descriptor keeps the loop awake
             try:
                 parts = self._socket.recv_multipart(zmq.NOBLOCK)
@@ -240,7 +248,7 @@ class Publisher:
     def send(self, parts: Parts) -> None:
         """Send to whoever subscribes; a subscriber that does not read loses, nobody waits."""
         _send(self._socket, parts)
-        if _events(self._socket) & zmq.POLLIN:
+        if _events(self._socket) & _POLLIN:
             self._loop.call_soon(self._read_subscriptions)
 
     def is_watched(self, topic: str) -> bool:
@@ -257,7 +265,7 @@ class Publisher:
             self._socket.close()
 
     def _read_subscriptions(self) -> None:
-        while not self._socket.closed and _events(self._socket) & zmq.POLLIN:
+        while not self._socket.closed and _events(self._socket) & _POLLIN:
             message = self._socket.recv(zmq.NOBLOCK)
             prefix = message[1:].decode("ascii", "replace")
             if message[:1] == b"\x01":
@@ -309,13 +317,13 @@ class Pusher:
 
     def _look(self) -> None:
         """The descriptor fired; unless its socket is asked it stays readable and keeps the loop awake."""
-        if _events(self._socket) & zmq.POLLOUT:
+        if _events(self._socket) & _POLLOUT:
             self._maybe_writable.set()
 
     async def _wait(self) -> None:
         """Until the socket may be writable; its descriptor can miss an edge, so look each 10 ms too."""
         self._maybe_writable.clear()
-        if _events(self._socket) & zmq.POLLOUT:
+        if _events(self._socket) & _POLLOUT:
             return
         try:
             await asyncio.wait_for(self._maybe_writable.wait(), 0.01)

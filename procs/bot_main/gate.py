@@ -14,8 +14,8 @@ from bus.errors import BackendError
 from bus.floor import LIVE_PHASES
 from procs.bot_main.core.gate import FEATURES, Closure, Row, Running
 
-TICK_S = 0.1
-"""How late it is seen that a lost level's time is over."""
+TICK_S = 0.25
+"""How late who waits for the gate sees that it is open."""
 LOOK_S = 0.01
 """Between two looks whether work has ended."""
 WORK_S = 2.5
@@ -58,7 +58,6 @@ class SessionGate:
         self._levels = bus.follow("control.session.")
         self._closure = Closure(self._now_ms(), is_wanted)
         self._work: set[Work] = set()
-        self._changed = asyncio.Event()
         self._applied: set[str] = set()
         """Living sessions for which all has been put aside."""
         self._preparing: dict[str, asyncio.Task[None]] = {}
@@ -67,7 +66,6 @@ class SessionGate:
     async def run(self) -> None:
         """Follow the sessions until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._tick())
             async for _ in self._levels.changes():
                 self._look(tasks)
 
@@ -79,8 +77,7 @@ class SessionGate:
     async def opened(self, feature: str) -> None:
         """See `Gate.opened`."""
         while not self.is_open(feature):
-            self._changed.clear()
-            await self._changed.wait()
+            await asyncio.sleep(TICK_S)
 
     @asynccontextmanager
     async def work(self, feature: str) -> AsyncIterator[bool]:
@@ -156,12 +153,6 @@ class SessionGate:
             await before(session)
         except BackendError as error:
             self._bus.log.warning("before session", code=error.code, detail=error.detail)
-
-    async def _tick(self) -> None:
-        while True:
-            if self._is_open():
-                self._changed.set()
-            await asyncio.sleep(TICK_S)
 
     def _now_ms(self) -> int:
         return self._bus.clock.mono_ns() // 1_000_000

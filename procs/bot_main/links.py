@@ -81,9 +81,13 @@ class Links:
         while True:
             await self.step()
             with suppress(TimeoutError):
-                async with asyncio.timeout(BEAT_S):
+                async with asyncio.timeout(BEAT_S if self._is_busy() else None):
                     await self._wake.wait()
             self._wake.clear()
+
+    def _is_busy(self) -> bool:
+        """Whether something becomes due by itself: she is wanted somewhere, or is somewhere."""
+        return bool(self._sessions.all) or any(link.place for link in self._guilds.values())
 
     async def step(self) -> None:
         """What is due now."""

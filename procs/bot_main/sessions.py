@@ -58,7 +58,7 @@ class Audience(Protocol):
         ...
 
     def session_changed(self, conversation: Conversation) -> None:
-        """Its sink has spoken, or it is no longer wanted (`end_code` says why)."""
+        """It has begun, its sink has spoken, or it is no longer wanted (`end_code` says why)."""
         ...
 
 
@@ -141,6 +141,7 @@ class Sessions:
         conversation.renew(self._wall_ms(), every_ms=RENEW_MS)
         self._conversations[session] = conversation
         self._commit(conversation)
+        self._tell_changed(conversation)
         return conversation
 
     def join(self, conversation: Conversation, request: str) -> None:
@@ -270,6 +271,8 @@ class Sessions:
 
     async def _beat(self) -> None:
         while True:
+            while not self._conversations:
+                await self._changed.wait()
             await asyncio.sleep(BEAT_S)
             for conversation in self.all:
                 self._look(conversation)

@@ -48,6 +48,17 @@ def test_a_message_that_waited_in_a_queue_renews_nothing():
     assert level.get(5_000 * MS, "s") is None
 
 
+def test_the_next_end_is_that_of_the_oldest_value_that_lives():
+    level: Level[str] = Level()
+    assert level.next_end_ns(0) is None
+    level.update(header(0, 0, session="a"), "v", 0, LEASE_MS)
+    level.update(header(1, 500, session="b"), "v", 500 * MS, LEASE_MS)
+    assert level.next_end_ns(600 * MS) == LEASE_MS * MS
+    level.update(header(2, 700, session="a"), "v", 700 * MS, LEASE_MS)
+    assert level.next_end_ns(800 * MS) == (500 + LEASE_MS) * MS
+    assert level.next_end_ns(10_000 * MS) is None, "what is lost ends no more"
+
+
 def test_a_level_without_lease_stays():
     level: Level[str] = Level()
     level.update(header(0, 0), "v", 0, 0)

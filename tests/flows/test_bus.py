@@ -232,7 +232,7 @@ async def test_events_and_requests_pass_and_any_number_of_tools_may_ask(network)
 
 
 async def test_a_writer_renews_its_own_control_levels_for_itself(network, monkeypatch):
-    monkeypatch.setattr("bus.node.TICK_S", 0.02)
+    monkeypatch.setattr("bus.node.BEAT_S", 0.05)
     row = replace(topic("control.session.discord_voice"), period_ms=50, lease_ms=200)
     monkeypatch.setitem(TOPICS, row.name, row)
     (sink,) = await network.start("discord_voice")
