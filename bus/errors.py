@@ -90,15 +90,15 @@ CODES: dict[str, Code] = {
     # the language model
     "llm_unreachable": Code(
         "The language model server does not answer.",
-        "Start it, or correct llm.base_url; `miku doctor` shows which servers answer.",
+        "Start it, or correct llm.base_url; `./miku doctor` shows which servers answer.",
     ),
     "llm_loading": Code(
         "The language model is still loading.",
-        "Wait for it; `miku status` shows the progress. llm.first_token_timeout_s sets how long we wait.",
+        "Wait for it; `./miku status` shows the progress. llm.first_token_timeout_s sets how long we wait.",
     ),
     "llm_model_unknown": Code(
         "The language model server does not know this model.",
-        "Set llm.model to a name it serves; `miku doctor` lists them.",
+        "Set llm.model to a name it serves; `./miku doctor` lists them.",
     ),
     "llm_busy": Code(
         "The language model server refuses more work at the moment.",
@@ -126,20 +126,20 @@ CODES: dict[str, Code] = {
     ),
     "model_unusable": Code(
         "The model file can't be used.",
-        "Correct llm_server.gguf, or leave it empty for the demo brain; `miku status` names the fault.",
+        "Correct llm_server.gguf, or leave it empty for the demo brain; `./miku status` names the fault.",
     ),
     # the voice
     "tts_unreachable": Code(
         "The voice server does not answer.",
-        "Start it, or correct tts.rvc_url or tts.soprano_url; `miku doctor` shows what answers.",
+        "Start it, or correct tts.rvc_url or tts.soprano_url; `./miku doctor` shows what answers.",
     ),
     "tts_loading": Code(
         "The voice is still warming up.",
-        "Wait for it; `miku status` shows when it is ready.",
+        "Wait for it; `./miku status` shows when it is ready.",
     ),
     "tts_engine_missing": Code(
         "The voice's engine, model or voice name is missing.",
-        '`miku status` says what; tts_server.engine = "espeak" always works.',
+        '`./miku status` says what; tts_server.engine = "espeak" always works.',
     ),
     "tts_failed": Code(
         "The voice server failed in the middle of a sentence.",
@@ -156,7 +156,7 @@ CODES: dict[str, Code] = {
     # the path between our own processes
     "peer_stalled": Code(
         "One of Miku's own processes took no data for two seconds.",
-        "It is restarted by itself; `miku status` names it.",
+        "It is restarted by itself; `./miku status` names it.",
     ),
     "peer_lost": Code(
         "One of Miku's own processes died in the middle of the answer.",
@@ -177,7 +177,7 @@ CODES: dict[str, Code] = {
     # the session
     "session_active": Code(
         "Another session is running, and the hardware allows only so many.",
-        "End it first (`miku leave`), or raise session.max_sessions on a bigger machine.",
+        "End it first (`./miku leave`), or raise session.max_sessions on a bigger machine.",
     ),
     "session_none": Code(
         "Miku is in no session.",
@@ -189,7 +189,7 @@ CODES: dict[str, Code] = {
     ),
     "session_not_ready": Code(
         "A process that the session needs is not ready.",
-        "`miku status` names it; `miku doctor` finds the reason.",
+        "`./miku status` names it; `./miku doctor` finds the reason.",
     ),
     "voice_disabled": Code(
         "The voice is switched off.",
@@ -197,7 +197,7 @@ CODES: dict[str, Code] = {
     ),
     "session_start_timeout": Code(
         "The session did not start within ten seconds.",
-        "Try again; `miku doctor` finds what is missing.",
+        "Try again; `./miku doctor` finds what is missing.",
     ),
     "sink_failed": Code(
         "The place where Miku speaks was lost.",
@@ -352,11 +352,11 @@ CODES: dict[str, Code] = {
     ),
     "bot_unreachable": Code(
         "The process that takes prompts does not answer.",
-        "Start Miku (`make run`), or see `miku status`.",
+        "Start Miku (`make run`), or see `./miku status`.",
     ),
     "port_taken": Code(
         "Another program holds a port that Miku needs.",
-        "Stop that program, or set bus.base_port to another value; `miku doctor` names the port.",
+        "Stop that program, or set bus.base_port to another value; `./miku doctor` names the port.",
     ),
     "bad_request": Code(
         "The request can't be understood.",

@@ -8,6 +8,7 @@ import sys
 from types import ModuleType
 
 from bus.errors import BadSettings
+from cli.called import as_called, command
 from cli.refusal import EXIT_INTERRUPTED, EXIT_USAGE, Refusal
 from cli.settings_table import read
 from cli.stack import Stack
@@ -49,7 +50,7 @@ def _offer_nearest(words: list[str]) -> None:
     if not words or words[0].startswith("-") or words[0] in VERBS:
         return
     near = difflib.get_close_matches(words[0], VERBS, n=1, cutoff=0.5)
-    remedy = f"Did you mean `miku {near[0]}`?" if near else "`miku --help` lists the verbs."
+    remedy = f"Did you mean `./miku {near[0]}`?" if near else "`./miku --help` lists the verbs."
     raise Refusal(f"There is no verb {words[0]!r}. {remedy}", EXIT_USAGE)
 
 
@@ -57,9 +58,9 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     """The parser of one verb, or of all when help on all is asked for; a verb loads what only it needs."""
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        "miku",
+        command(),
         description="Miku: type, and hear her answer.",
-        epilog='example: miku say "Hello"',
+        epilog=as_called('example: ./miku say "Hello"'),
         formatter_class=plain,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
@@ -69,7 +70,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
             name,
             help=module.HELP,
             description=module.__doc__,
-            epilog=f"example: {module.EXAMPLE}",
+            epilog=as_called(f"example: ./{module.EXAMPLE}"),
             formatter_class=plain,
         )
         module.arguments(verb)

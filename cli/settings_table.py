@@ -127,7 +127,7 @@ Settings come from `miku.toml` in the working folder (or the file that `MIKU_CON
 overridden by the variable beside it; a variable wins over the file, the file over the default. Unknown keys
 are refused with the nearest name. A file that holds secrets must be readable by its owner alone
 (`chmod 600 miku.toml`). Lists are written `["a", "b"]` in the file and `a,b` in a variable.
-`miku init` writes a file, `miku doctor` checks it, `miku.example.toml` shows every key."""
+`./miku init` writes a file, `./miku doctor` checks it, `miku.example.toml` shows every key."""
 
 _EXAMPLE_HEAD = """# Every setting with its default. Copy what you change into miku.toml, without its `#`.
 # A file with secrets must be readable by you alone: chmod 600 miku.toml"""

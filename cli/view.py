@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
+from cli.called import as_called
 from cli.refusal import Refusal
 
 PLAIN_WIDTH = 200
@@ -75,7 +76,7 @@ class View:
 
     def line(self, text: str = "") -> None:
         """A line of the result."""
-        self._print(text, markup=False)
+        self._print(as_called(text), markup=False)
 
     def piece(self, text: str) -> None:
         """A part of a line that grows, as words are heard; control codes never reach the terminal."""
@@ -87,11 +88,11 @@ class View:
 
     def error(self, text: str) -> None:
         """Why it did not work, and what to do."""
-        self._side.print(text, markup=False)
+        self._side.print(as_called(text), markup=False)
 
     def note(self, text: str) -> None:
         """Something by the way."""
-        self._side.print(text, markup=False, style="dim")
+        self._side.print(as_called(text), markup=False, style="dim")
 
     @contextmanager
     def progress(self, text: str) -> Iterator[Progress]:

@@ -128,7 +128,7 @@ async def observe(
 def _require_patience(start_ns: int, now_ns: int, wait_s: float) -> None:
     if now_ns - start_ns > wait_s * 1e9:
         raise Unreachable(
-            "no node answers: is Miku running (`miku status`)? For another stack set MIKU_STATE_DIR and "
+            "no node answers: is Miku running (`./miku status`)? For another stack set MIKU_STATE_DIR and "
             "MIKU_BUS__BASE_PORT, and give a starting one more time with --wait 30s."
         )
 

@@ -67,7 +67,7 @@ def supervisor_socket(situation: Situation) -> Finding:
         return ok("not running")
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
-        remedy = "Restart Miku: `miku down`, `miku up`."
+        remedy = "Restart Miku: `./miku down`, `./miku up`."
         return fail(f"mode {mode:04o}", "Others may control supervisord.", remedy)
     return ok(f"mode {mode:04o}")
 

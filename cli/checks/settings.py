@@ -24,7 +24,7 @@ def settings() -> tuple[Settings | None, Finding]:
     if not found.file.exists() and os.environ.get("MIKU_CONFIG"):
         cause = f"MIKU_CONFIG names {found.file}, which is not there."
         return found, warn(
-            f"no file, {changed} changed", cause, "Correct it, or let `miku init` write that file."
+            f"no file, {changed} changed", cause, "Correct it, or let `./miku init` write that file."
         )
     source = found.file.name if found.file.exists() else "no file, all by default or environment"
     return found, ok(f"{source}, {changed} changed")

@@ -15,6 +15,7 @@ from bus import client
 from bus.errors import BadSettings
 from bus.messages import Health
 from bus.topics import NODES
+from cli.called import as_called
 from cli.checks import discord, folder, hardware, llm, running, software, voice
 from cli.checks.base import Check, Finding, Grade, Situation, fail
 from cli.checks.settings import settings as check_settings
@@ -140,7 +141,7 @@ def _show(view: View, results: list[Result]) -> None:
     table = Table("", "check", "found", "what to do", box=None, pad_edge=False)
     signs = {Grade.OK: "ok", Grade.WARN: "warn", Grade.FAIL: "FAIL"}
     for result in results:
-        advice = f"{result.cause} {result.remedy}".strip()
+        advice = as_called(f"{result.cause} {result.remedy}".strip())
         table.add_row(signs[result.state], result.id, result.value, advice)
     view.table(table)
     worst = max(results, key=lambda result: EXIT_CODES[result.state])

@@ -12,6 +12,7 @@ from bus import Bus
 from bus.errors import CODES
 from bus.messages import Health
 from bus.topics import NODES
+from cli.called import as_called
 from cli.link import link
 from cli.refusal import EXIT_FAILED, EXIT_OK
 from cli.stack import Stack
@@ -113,7 +114,7 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
     for process in processes:
         state = process.state or f"silent ({process.supervisor.lower()})"
         said = ". ".join(part.rstrip(".") for part in (process.detail, process.remedy) if part)
-        what = f"{process.code}: {said}" if process.code else said
+        what = as_called(f"{process.code}: {said}" if process.code else said)
         shown = [f"{key} {value}" for key, value in process.facts.items() if key != "invite"]
         facts = ", ".join(shown[:SHOWN_FACTS])
         table.add_row(process.name, str(process.pid), state, _duration(process.since_s), what or facts)

@@ -36,7 +36,7 @@ STARTING = "starting ..."
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Words after the verb."""
-    parser.add_argument("--detach", action="store_true", help="run in the background; `miku down` ends it")
+    parser.add_argument("--detach", action="store_true", help="run in the background; the verb down ends it")
 
 
 async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:

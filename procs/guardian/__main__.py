@@ -17,7 +17,7 @@ def make(bus: Bus, config: Config) -> Guardian:
     """Connect the guardian to the supervisord that started it."""
     server_url = os.environ.get(MARK, "")
     if not server_url.startswith("unix://"):
-        raise BadSettings("the guardian runs under supervisord only: start the stack with `miku up`.")
+        raise BadSettings("the guardian runs under supervisord only: start the stack with `./miku up`.")
     supervisor = SupervisorRpc(Path(server_url.removeprefix("unix://")))
     kernel = Kernel(server_url, os.getppid(), config_file(os.environ))
     return Guardian(bus, config.guardian, supervisor, Listener.take_over(), kernel)

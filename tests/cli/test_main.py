@@ -31,7 +31,7 @@ def test_help_is_short_and_has_an_example(words: list[str], capsys: pytest.Captu
 )
 def test_a_wrong_verb_offers_the_nearest(word: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([word]) == 2
-    assert f"`miku {meant}`" in capsys.readouterr().err
+    assert f"miku {meant}`" in capsys.readouterr().err
 
 
 def test_a_verb_like_no_other_points_to_the_list(capsys: pytest.CaptureFixture[str]) -> None:
