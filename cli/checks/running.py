@@ -2,13 +2,12 @@
 
 import socket
 import stat
-from contextlib import suppress
-from pathlib import Path
 
 from bus.errors import CODES
 from bus.messages import NodeState
 from bus.topics import NODES
 from cli.checks.base import Finding, Situation, fail, ok, warn
+from cli.checks.ports import held_by
 
 LAGGING_MS = 100
 """An event loop that comes this late would be heard."""
@@ -24,13 +23,8 @@ def ports(situation: Situation) -> Finding:
     taken = [port for port in sorted(wanted) if not _is_free(host, port)]
     if not taken:
         return ok(f"{span}, free")
-    holder = _holder(taken[0])
-    by = f" by {holder}" if holder else ""
-    return fail(
-        f"{taken[0]} is taken",
-        f"Port {taken[0]} ({wanted[taken[0]]}) is taken{by}.",
-        "End that program, or set bus.base_port to another number.",
-    )
+    by, remedy = held_by(taken[0])
+    return fail(f"{taken[0]} is taken", f"Port {taken[0]} ({wanted[taken[0]]}) is taken{by}.", remedy)
 
 
 def _is_free(host: str, port: int) -> bool:
@@ -42,22 +36,6 @@ def _is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def _holder(port: int) -> str:
-    """`name (process 123)` of who listens on a TCP port; empty if it is somebody else's process."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                    inodes.add(f"socket:[{fields[9]}]")
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
-    return ""
 
 
 def supervisor_socket(situation: Situation) -> Finding:
