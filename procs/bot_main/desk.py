@@ -53,7 +53,8 @@ class Desk:
         self._max_sessions = max_sessions
         self._answers = Answers()
         self._health = bus.follow("report.health.")
-        self._awaited: dict[str, asyncio.Future[RequestAnswer]] = {}
+        self._awaited: dict[str, set[asyncio.Future[RequestAnswer]]] = {}
+        """Request of the chat that was not told its answer yet → who waits for it; each for itself."""
         self._sessions: Sessions
 
     def serve(self, sessions: Sessions) -> None:
@@ -70,10 +71,16 @@ class Desk:
                 self._decide(request, received.session)
 
     async def ask(self, request: Request, origin: ChatOrigin) -> RequestAnswer:
-        """A request of the chat and its answer; what was accepted is stored by then."""
-        if known := self._answers.get(request.id):
+        """A request of the chat and its answer; what was accepted is stored by then.
+
+        Where storing takes longer than anybody waits, it is answered all the same: what was begun is not
+        denied.
+        """
+        known = self._answers.get(request.id)
+        if known and request.id not in self._awaited:
             return known
-        future = self._awaited.setdefault(request.id, asyncio.get_running_loop().create_future())
+        future: asyncio.Future[RequestAnswer] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(request.id, set()).add(future)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 while not future.done():
@@ -81,10 +88,17 @@ class Desk:
                         self._decide(request, "", origin)
                     await asyncio.wait([future], timeout=RETRY_S)
         except TimeoutError:
-            return RequestAnswer(request.id, False, code="session_not_ready")
+            known = self._answers.get(request.id)
+            return known or RequestAnswer(request.id, False, code="session_not_ready")
         finally:
-            self._awaited.pop(request.id, None)
+            self._forget(request.id, future)
         return future.result()
+
+    def _forget(self, request: str, future: asyncio.Future[RequestAnswer]) -> None:
+        waiting = self._awaited.get(request, set())
+        waiting.discard(future)
+        if not waiting:
+            self._awaited.pop(request, None)
 
     def _meant(self, request: Request, session: str, origin: ChatOrigin | None) -> Conversation | None:
         """The session that a request is about; for a join, the one that it would join."""
@@ -156,11 +170,13 @@ class Desk:
         self._ledger.after(partial(self._tell, answer))
 
     def _tell(self, answer: RequestAnswer) -> None:
-        future = self._awaited.get(answer.id)
-        if future is None:
+        waiting = self._awaited.pop(answer.id, None)
+        if waiting is None:
             self._bus.emit("report.request", answer, answer.session, answer.turn)
-        elif not future.done():
-            future.set_result(answer)
+            return
+        for future in waiting:
+            if not future.done():
+                future.set_result(answer)
 
 
 def _intent(request: Request, wall_ms: int, origin: ChatOrigin | None) -> Intent:
