@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePath
@@ -32,6 +33,8 @@ from procs.bot_main.sessions import Sessions
 from procs.bot_main.shelf import Shelf
 from procs.bot_main.voice import Voice
 
+CLOSE_S = 1.0
+"""For the connections to all services."""
 SINK_MARGIN_MS = 1_000
 """The sink's own limit for a start comes first, since it knows the reason."""
 
@@ -52,6 +55,10 @@ class ChatSide:
     """Her selves."""
     timezone: str = "UTC"
     """Of servers that have chosen none."""
+    closing: tuple[Callable[[], Awaitable[None]], ...] = ()
+    """Lets go of the services' connections, when nothing uses them any more."""
+    health: HealthBoard | None = None
+    """Where its stores tell how they are."""
 
 
 class BotMain:
@@ -96,7 +103,7 @@ class BotMain:
         gpu: GpuPlan | None = None,
     ) -> None:
         self._bus = bus
-        self._health = HealthBoard(bus)
+        self._health = (side.health if side else None) or HealthBoard(bus)
         self._ledger = Ledger(bus, store, self._health)
         self._persona_name = PurePath(bot.persona_file).name or "built-in"
         self._desk = Desk(bus, self._ledger, session.max_sessions)
@@ -113,6 +120,12 @@ class BotMain:
 
     async def run(self) -> None:
         """Take up what an earlier life left, then serve until cancelled."""
+        try:
+            await self._serve()
+        finally:
+            await self._close()
+
+    async def _serve(self) -> None:
         discord = "connecting" if self._front else "not configured"
         self._bus.report(NodeState.READY, persona=self._persona_name, discord=discord)
         records = await self._ledger.load()
@@ -124,6 +137,13 @@ class BotMain:
             await self._start_front(tasks)
             tasks.create_task(self._ledger.run())
             tasks.create_task(self._desk.run())
+
+    async def _close(self) -> None:
+        """Let go of the connections to services; what is slow about it is left to the kernel."""
+        closing = [*(self._side.closing if self._side else ()), *([self._gpu.close] if self._gpu else [])]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(close() for close in closing), return_exceptions=True)
 
     async def _start_front(self, tasks: asyncio.TaskGroup) -> None:
         if self._front and self._side:
@@ -155,6 +175,7 @@ class BotMain:
         sessions.speech_limit_ms = lambda guild_id: 1_000 * guilds.of(guild_id).max_spoken_s
         links = Links(bus, chat, sessions, side.joins_per_minute)
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
+        voice.troubles = lambda: self._health.codes
         if self._gpu:
             voice.shortage = self._gpu.shortage
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)

@@ -74,6 +74,11 @@ class GpuPlan:
         """Figures of each card that was short of memory before the latest session, else empty."""
         return self._report.detail if self._report.code == "gpu_short" else ""
 
+    async def close(self) -> None:
+        """Let go of the connections to the servers."""
+        for server in (*self._servers, *([self._voice] if self._voice else [])):
+            await server.close()
+
     async def _freed(self, server: ModelServer) -> Freed:
         unloaded: tuple[str, ...] = ()
         try:

@@ -13,11 +13,14 @@ from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.backends.base_queue import QueueStore
 from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.queue import Changes, Kept, Queue
+from procs.bot_main.health import HealthBoard, StoreHealth
 
 MARK = "🎤"
 """Below a message that waits until she has spoken."""
-RETRY_S = 2.0
-"""Between two tries of a disk in trouble."""
+RETRY_S, LONGEST_RETRY_S = 2.0, 30.0
+"""Pauses between tries of a disk in trouble grow from the first to the second."""
+MARK_RETRY_S = 2.0
+"""Between two looks for marks that are missing."""
 
 
 class Inbox:
@@ -26,23 +29,38 @@ class Inbox:
     Args:
         store: used in one thread of the inbox's own.
         limit, limit_per_user: messages that may wait.
+        health: where the disk's condition is told.
     """
 
     def __init__(
-        self, bus: Bus, chat: ChatBackend, store: QueueStore, limit: int, limit_per_user: int
+        self,
+        bus: Bus,
+        chat: ChatBackend,
+        store: QueueStore,
+        limit: int,
+        limit_per_user: int,
+        health: HealthBoard | None = None,
     ) -> None:
         self._bus = bus
         self._chat = chat
         self._store = store
         self._limits = (limit, limit_per_user)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="queue")
+        self._health = StoreHealth(bus, health, "queue")
         self._unwritten = Changes()
         self._writing = asyncio.Lock()
+        self._marking = asyncio.Lock()
+        """Held while a mark is put on or taken off, so that none comes after its message was answered."""
+        self._unmarked: dict[int, Incoming] = {}
+        """Messages that wait, and whose mark may be missing."""
         self.queue = Queue(*self._limits)
         self.changed = asyncio.Event()
         """Set when there may be something to answer."""
-        self.code = ""
+
+    @property
+    def code(self) -> str:
         """Error code while the disk takes nothing, else empty."""
+        return self._health.code
 
     async def load(self) -> None:
         """Read what an earlier life left; before the first use.
@@ -52,17 +70,41 @@ class Inbox:
         """
         loop = asyncio.get_running_loop()
         self.queue = Queue(*self._limits, await loop.run_in_executor(self._thread, self._store.load))
+        self._health.works(self._store.damaged_as)
+        # An earlier life may have ended between the disk and the mark.
+        self._unmarked = {row.id: row.message for row in self.queue.rows.values() if row.is_marked}
         self.changed.set()
 
     async def run(self) -> None:
-        """Make good what the disk did not take, until cancelled."""
+        """Make good what the disk did not take, and marks that are missing, until cancelled."""
         try:
-            while True:
-                await asyncio.sleep(RETRY_S)
-                await self.commit()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write_again())
+                tasks.create_task(self._mark_again())
         finally:
+            if self._unwritten:
+                self._thread.submit(self._store.write, self.queue.whole().over(self._unwritten))
             self._thread.submit(self._store.close)
             self._thread.shutdown()
+
+    async def _write_again(self) -> None:
+        pause_s = RETRY_S
+        while True:
+            await asyncio.sleep(pause_s)
+            await self.commit()
+            pause_s = min(LONGEST_RETRY_S, pause_s * 2) if self.code else RETRY_S
+
+    async def _mark_again(self) -> None:
+        while True:
+            waiting = [row.message for id_ in self._unmarked if (row := self.queue.rows.get(id_))]
+            self._unmarked = {message.id: message for message in waiting}
+            if not self.code:
+                for message in waiting:
+                    if not await self._mark_waiting(message):
+                        break
+            while self.queue.released:
+                await self.unmark(self.queue.released.pop(next(iter(self.queue.released))))
+            await asyncio.sleep(MARK_RETRY_S)
 
     async def put(self, message: Incoming, *, is_marked: bool, looks: bool = True) -> Kept:
         """Take a message; on return it is on disk, and then marked if it has to wait.
@@ -76,8 +118,10 @@ class Inbox:
         written = await self.commit()
         self._bus.log.info("queued", outcome=kept, marked=is_marked, waiting=len(self.queue.rows))
         self.changed.set()
-        if written and is_marked and kept is Kept.WAITS:
-            await self.mark(message)
+        if is_marked and kept is Kept.WAITS:
+            self._unmarked[message.id] = message
+            if written:
+                await self._mark_waiting(message)
         return kept
 
     async def edit(self, message: Incoming) -> None:
@@ -104,15 +148,34 @@ class Inbox:
             if not self._unwritten:
                 return not self.code
             changes, self._unwritten = self._unwritten, Changes()
-            try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._store.write, changes)
-            except BackendError as error:
+            is_written = not self.code and await self._try(changes)
+            # After a failure the file may be a new one: it gets everything.
+            if not is_written and not await self._try(self.queue.whole().over(changes)):
                 self._unwritten = changes
-                if not self.code:
-                    self._bus.log.warning("queue", code=error.code, detail=error.detail)
-                self.code = error.code
                 return False
-            self.code = ""
+            return True
+
+    async def _try(self, changes: Changes) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._store.write, changes)
+        except BackendError as error:
+            self._health.fails(error)
+            return False
+        self._health.works(self._store.damaged_as)
+        return True
+
+    async def _mark_waiting(self, message: Incoming) -> bool:
+        """Show that a message waits, if it still does; False if the chat does not answer now."""
+        async with self._marking:
+            row = self.queue.rows.get(message.id)
+            if message.id in self._unmarked and row is not None and not row.pages:
+                try:
+                    await self._chat.react(message.channel_id, message.id, MARK)
+                except BackendError as error:
+                    self._bus.log.debug("mark", code=error.code)
+                    if error.code == "discord_unreachable":
+                        return False
+            self._unmarked.pop(message.id, None)
             return True
 
     async def mark(self, message: Incoming) -> None:
@@ -124,7 +187,9 @@ class Inbox:
 
     async def unmark(self, message: Incoming) -> None:
         """It waits no longer."""
-        try:
-            await self._chat.unreact(message.channel_id, message.id, MARK)
-        except BackendError as error:
-            self._bus.log.debug("mark", code=error.code)
+        self._unmarked.pop(message.id, None)
+        async with self._marking:
+            try:
+                await self._chat.unreact(message.channel_id, message.id, MARK)
+            except BackendError as error:
+                self._bus.log.debug("mark", code=error.code)

@@ -202,6 +202,8 @@ class Outbox:
         self._bus.log.warning("answer not posted", code=error.code, detail=error.detail)
         if error.code != "discord_forbidden":
             return POST_RETRY_S
+        if row.is_marked:
+            await self._inbox.unmark(row.message)
         self._inbox.queue.settle(row.id)
         await self._inbox.commit()
         return 0.0

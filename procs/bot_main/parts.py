@@ -29,6 +29,7 @@ from procs.bot_main.core.personas import Personas
 from procs.bot_main.features.base import Kit
 from procs.bot_main.gate import SessionGate
 from procs.bot_main.gpu import GpuPlan
+from procs.bot_main.health import HealthBoard
 from procs.bot_main.house import House
 from procs.bot_main.inbox import Inbox
 from procs.bot_main.shelf import Shelf
@@ -43,10 +44,10 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
     Raises:
         BadSettings: a setting of a feature can't be used.
     """
-    discord, text = config.discord, config.text
+    discord, text, health = config.discord, config.text, HealthBoard(bus)
     commands = slash_commands()
     chat = DiscordChat(discord.token, discord.api_base, discord.ca_file, config.bot.name, commands=commands)
-    shelf = Shelf(bus, SqliteDocuments(config.base.state_path / "shelf.db"))
+    shelf = Shelf(bus, SqliteDocuments(config.base.state_path / "shelf.db"), health)
     written = (
         Completions(text.base_url, text.model, text.api_key, text.timeout_s) if text.base_url else spoken
     )
@@ -54,13 +55,24 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
 
     async def open_house(tasks: asyncio.TaskGroup, gate: SessionGate) -> House:
         store = SqliteQueue(config.base.state_path / "queue.db")
-        inbox = Inbox(bus, chat, store, text.queue_limit, text.queue_per_user)
+        inbox = Inbox(bus, chat, store, text.queue_limit, text.queue_per_user, health)
         await inbox.load()
         kit = Kit(bus, chat, gate, shelf, written, offered, sections(config, personas), config.bot.name)
         return House(kit, inbox, _owner, _is_command(discord.prefix), gpu.lines)
 
     zone = config.schedule.timezone
-    return ChatSide(chat, shelf, discord.prefix, discord.joins_per_minute, open_house, personas, zone)
+    closing = tuple(each.close for each in (written, *offered.values()) if hasattr(each, "close"))
+    return ChatSide(
+        chat,
+        shelf,
+        discord.prefix,
+        discord.joins_per_minute,
+        open_house,
+        personas,
+        zone,
+        closing,
+        health,
+    )
 
 
 def services(config: Config) -> dict[type, Any]:

@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from bus import Bus
 from bus.errors import BackendError
 from procs.bot_main.backends.base_documents import Document, Documents
+from procs.bot_main.health import HealthBoard, StoreHealth
 
-RETRY_S = 1.0
-"""Between two tries of a disk in trouble."""
+RETRY_S, LONGEST_RETRY_S = 1.0, 30.0
+"""Pauses between tries of a disk in trouble grow from the first to the second."""
 PATIENCE_S = 5.0
 """The disk gets this long from those who must be sure."""
 
@@ -23,10 +24,11 @@ class Shelf:
 
     Args:
         documents: used in one thread of the shelf's own.
+        health: where the disk's condition is told.
     """
 
-    def __init__(self, bus: Bus, documents: Documents) -> None:
-        self._bus = bus
+    def __init__(self, bus: Bus, documents: Documents, health: HealthBoard | None = None) -> None:
+        self._health = StoreHealth(bus, health, "shelf")
         self._documents = documents
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
         self._kept: dict[tuple[str, str], Document] = {}
@@ -34,8 +36,6 @@ class Shelf:
         self._changed = asyncio.Event()
         self._written = asyncio.Event()
         self._written.set()
-        self._code = ""
-        """Error code while the disk takes nothing, else empty."""
 
     async def load(self) -> None:
         """Read everything; before the first use.
@@ -44,6 +44,7 @@ class Shelf:
             BadSettings: a newer version of Miku wrote it.
         """
         self._kept = await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.load)
+        self._health.works(self._documents.damaged_as)
 
     def get(self, kind: str, key: str) -> Document | None:
         """A document, None if there is none. Not to be changed: `put` another one."""
@@ -81,30 +82,39 @@ class Shelf:
 
     async def run(self) -> None:
         """Write until cancelled; what is left is written then."""
+        pause_s = RETRY_S
         try:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                if not await self._write():
-                    await asyncio.sleep(RETRY_S)
+                if await self._write():
+                    pause_s = RETRY_S
+                else:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(LONGEST_RETRY_S, pause_s * 2)
         finally:
             if self._changes:
-                self._thread.submit(self._documents.write, self._changes)
+                self._thread.submit(self._documents.write, {**self._changes, **self._kept})
             self._thread.submit(self._documents.close)
             self._thread.shutdown()
 
     async def _write(self) -> bool:
         changes, self._changes = self._changes, {}
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.write, changes)
-        except BackendError as error:
-            if not self._code:
-                self._bus.log.warning("shelf", code=error.code, detail=error.detail)
-            self._code = error.code
+        is_written = not self._health.code and await self._try(changes)
+        # After a failure the file may be a new one: it gets everything.
+        if not is_written and not await self._try({**changes, **self._kept}):
             self._changes = changes | self._changes
             self._changed.set()
             return False
-        self._code = ""
         if not self._changes:
             self._written.set()
+        return True
+
+    async def _try(self, changes: dict[tuple[str, str], Document | None]) -> bool:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.write, changes)
+        except BackendError as error:
+            self._health.fails(error)
+            return False
+        self._health.works(self._documents.damaged_as)
         return True

@@ -4,7 +4,7 @@ Every answer is a text; who asked and through which door is the front's affair.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bus import Bus
 from bus.errors import CODES, sentence
@@ -65,6 +65,8 @@ class Voice:
         self._votes: dict[str, Votes] = {}
         self.missing_code = ""
         """Error code of what Discord does not grant."""
+        self.troubles: Callable[[], Sequence[str]] = tuple
+        """Error codes of all that is wrong with this process."""
         self.shortage: Callable[[], str] = str
         """Figures of a card that was short of memory before the latest session."""
 
@@ -258,5 +260,5 @@ class Voice:
             model=self._health.get(src="llm_streamer"),
             voice=self._health.get(src="tts_bridge"),
             gpu=house.gpu if house else {},
-            missing_code=self.missing_code,
+            trouble_codes=self.troubles(),
         )

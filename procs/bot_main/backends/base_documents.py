@@ -12,6 +12,11 @@ class Documents(Protocol):
     Every call may block on the disk: all are made in one thread, never in the event loop's.
     """
 
+    @property
+    def damaged_as(self) -> str:
+        """Name under which a damaged file was set aside in this life, the last one; empty if none was."""
+        ...
+
     def load(self) -> dict[tuple[str, str], Document]:
         """Open the store and read everything.
 
@@ -24,7 +29,8 @@ class Documents(Protocol):
         """Put documents in the place of their former ones, None to drop them; on disk on return.
 
         Raises:
-            BackendError: `store_failed`; nothing was written.
+            BackendError: `store_failed`; nothing was written, and the next write must hold everything:
+                the file may be a new one by then.
         """
         ...
 

@@ -38,6 +38,10 @@ class ModelServer(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of the connections."""
+        ...
+
 
 class VramMeter(Protocol):
     """Reads the graphics memory of this machine."""

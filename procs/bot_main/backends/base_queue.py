@@ -11,6 +11,11 @@ class QueueStore(Protocol):
     Every call may block on the disk: all are made in one thread, never in the event loop's.
     """
 
+    @property
+    def damaged_as(self) -> str:
+        """Name under which a damaged file was set aside in this life, the last one; empty if none was."""
+        ...
+
     def load(self) -> Saved:
         """Open the store and read everything; damage is set aside.
 
@@ -23,7 +28,8 @@ class QueueStore(Protocol):
         """All of the changes or none; on disk on return.
 
         Raises:
-            BackendError: `store_failed`; nothing was written.
+            BackendError: `store_failed`; nothing was written, and the next write must hold everything:
+                the file may be a new one by then.
         """
         ...
 

@@ -30,6 +30,10 @@ class SqliteDocuments:
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, MIGRATIONS)
 
+    @property
+    def damaged_as(self) -> str:
+        return self._file.damaged_as
+
     def load(self) -> dict[Key, Document]:
         return self._file.load(_read)
 

@@ -36,6 +36,10 @@ class SqliteQueue:
     def __init__(self, path: Path) -> None:
         self._file = SqliteFile(path, MIGRATIONS)
 
+    @property
+    def damaged_as(self) -> str:
+        return self._file.damaged_as
+
     def load(self) -> Saved:
         return self._file.load(_read)
 

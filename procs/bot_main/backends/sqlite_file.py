@@ -16,6 +16,8 @@ from bus.errors import BackendError, BadSettings
 T = TypeVar("T")
 BUSY_MS = 500
 """Wait for somebody who holds the file with another program; answers to people wait with us."""
+SET_ASIDE = 5
+"""Damaged files of one life that are set aside; a disk that spoils whatever it gets is told as it is then."""
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Result codes after which nothing in the file can be trusted."""
 
@@ -32,6 +34,11 @@ class SqliteFile:
         self.path = path
         self._migrations = migrations
         self._db: sqlite3.Connection | None = None
+        self._identity = (0, 0)
+        """Device and inode of the open file."""
+        self._n_set_aside = 0
+        self.damaged_as = ""
+        """Name under which a damaged file was set aside, the last one; empty if none was."""
 
     @property
     def is_open(self) -> bool:
@@ -48,6 +55,7 @@ class SqliteFile:
         if self._db is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            self._identity = self._found()
             db = sqlite3.connect(self.path, isolation_level=None, timeout=BUSY_MS / 1000)
             try:
                 self._prepare(db)
@@ -78,12 +86,15 @@ class SqliteFile:
         """Do `work` in one transaction; on disk on return.
 
         Raises:
-            BackendError: `store_failed`; nothing was written.
+            BackendError: `store_failed`; nothing was written. The next write opens the file as a start does,
+                so it may meet a new one, and must hold everything.
         """
         try:
+            if self._db is not None and self._found() != self._identity:
+                raise OSError("another file is in its place")
             self.transact(work)
-        except (sqlite3.Error, OSError) as error:
-            raise BackendError("store_failed", f"{self.path.name}: {error}") from None
+        except (sqlite3.Error, OSError, BadSettings) as error:
+            raise BackendError("store_failed", f"{self.path.name}: {self._let_go(error)}") from None
 
     def transact(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """As `write`, but raises as `connected`."""
@@ -100,13 +111,32 @@ class SqliteFile:
         for companion in ("", "-wal", "-shm"):
             with suppress(FileNotFoundError):
                 os.rename(f"{self.path}{companion}", self.path.with_name(name + companion))
+        self._n_set_aside += 1
+        self.damaged_as = name
         return name
 
     def close(self) -> None:
         """Let it go."""
-        if self._db is not None:
-            self._db.close()
-            self._db = None
+        db, self._db = self._db, None
+        if db is not None:
+            db.close()
+
+    def _let_go(self, error: Exception) -> str:
+        """Close it after a failure, set it aside if it is damaged; returns the reason of the failure."""
+        reason = str(error)
+        with suppress(sqlite3.Error, OSError):
+            if isinstance(error, sqlite3.Error) and is_damage(error) and self._n_set_aside < SET_ASIDE:
+                reason = f"it was damaged, and is set aside as {self.set_aside()}"
+            self.close()
+        return reason
+
+    def _found(self) -> tuple[int, int]:
+        """Device and inode of what has its name; writes to a file without one would be found by nobody."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            return 0, 0
+        return status.st_dev, status.st_ino
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         """Check the file, and bring it to the newest version."""

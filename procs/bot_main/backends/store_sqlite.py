@@ -74,7 +74,8 @@ class SqliteStore:
                 self._write_all()
         except (sqlite3.Error, OSError) as error:
             reason = getattr(error, "sqlite_errorname", "") or str(error)
-            self.condition = Condition("disk_full", f"{self._file.path.name}: {reason}; held in memory only")
+            told = f"{self._file.path.name}: {reason}; held in memory only"
+            self.condition = Condition("store_failed", told)
         else:
             if self.condition.code:
                 self.condition = Condition()

@@ -17,6 +17,8 @@ KNOWN_IDS = 10_000
 """Ids of settled messages that are remembered; none comes a second time after so many others."""
 CHANNELS = 1_000
 """Channels whose missed messages are fetched."""
+RELEASED = 500
+"""Marks that wait to be taken off; more are left where they are."""
 ATTEMPTS = 3
 """Tries of an answer; then its author is told."""
 PAUSES_MS = (5_000, 30_000)
@@ -131,6 +133,8 @@ class Queue:
         """Rows of an earlier life: what was posted of their answers is not known for sure."""
         self.doubted = set(saved.rows)
         """Rows whose message may have been changed or deleted while nobody was there to be told."""
+        self.released: dict[int, Incoming] = {}
+        """Marked messages that wait no longer and get no answer of their own; for who takes the marks off."""
         self.seen = dict(saved.seen)
         self._settled = dict.fromkeys(sorted(saved.settled))
         self._dropped = dict(saved.dropped)
@@ -140,6 +144,10 @@ class Queue:
         """What changed since the last call."""
         changes, self._changes = self._changes, Changes()
         return changes
+
+    def whole(self) -> Changes:
+        """All of it, for a file that may know nothing."""
+        return Changes(dict(self.rows), set(self._settled), dict(self._dropped), dict(self.seen))
 
     # --- what people do -----------------------------------------------------------------------------
 
@@ -151,6 +159,7 @@ class Queue:
             self._drop(message)
             return Kept.REFUSED
         while len(waiting := self._waiting()) >= self._limit:
+            self._release(waiting[0])
             self._drop(waiting[0].message)
         self._keep(Row(message, is_marked))
         self.rows = dict(sorted(self.rows.items()))
@@ -261,6 +270,7 @@ class Queue:
 
     def _fold_old(self, rows: list[Row]) -> None:
         for row in rows[:-1]:
+            self._release(row)
             self.settle(row.id)
         names = _listed([row.message.author.name for row in rows])
         many = f"{len(rows)} messages" if len(rows) > 1 else "a message"
@@ -294,6 +304,12 @@ class Queue:
         last_id = max(message.id, known.last_id if known else 0)
         dropped = Dropped(message.guild_id, message.author.name, n_messages, last_id)
         self._dropped[place] = self._changes.dropped[place] = dropped
+
+    def _release(self, row: Row) -> None:
+        if row.is_marked:
+            self.released[row.id] = row.message
+        while len(self.released) > RELEASED:
+            del self.released[next(iter(self.released))]
 
     def _waiting(self) -> list[Row]:
         return [row for row in self.rows.values() if not row.pages]

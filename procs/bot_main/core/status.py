@@ -31,8 +31,8 @@ class Status:
     voice: Health | None = None
     gpu: Mapping[str, str] = field(default_factory=dict)
     """Card or route → what it does."""
-    missing_code: str = ""
-    """Error code of what Discord does not grant."""
+    trouble_codes: Sequence[str] = ()
+    """Error codes of what is wrong with bot_main: its disk, what Discord does not grant."""
 
 
 def state_word(status: Status) -> str:
@@ -61,8 +61,7 @@ def lines(status: Status) -> list[str]:
     if status.first_sounds_ms:
         median_s = statistics.median(status.first_sounds_ms) / 1000
         told.append(f"First sound: {median_s:.1f} s (median of the last {len(status.first_sounds_ms)})")
-    if status.missing_code in CODES:
-        told.append(f"⚠️ {CODES[status.missing_code].cause}")
+    told += [f"⚠️ {CODES[code].cause}" for code in status.trouble_codes if code in CODES]
     return told
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bus.errors import BackendError
 from bus.messages import Intent, NodeState, Phase, VoiceLink
 from bus.testing import MemoryNode
 from procs.bot_main import front, links, shelf
@@ -15,6 +16,7 @@ from procs.bot_main.backends.base_documents import Document
 from procs.bot_main.core.chat import Incoming, Person
 from procs.bot_main.features.base import Call
 from procs.bot_main.gate import SessionGate
+from procs.bot_main.health import HealthBoard
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.hand_chat import ANNA, HOME, LOUNGE, MIKU, HandChat
 from tests.procs.bot_main.world import InlineExecutor, Lives, World
@@ -27,11 +29,15 @@ class MemoryDocuments:
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], Document] = {}
+        self.damaged_as = ""
+        self.is_full = False
 
     def load(self) -> dict[tuple[str, str], Document]:
         return dict(self.kept)
 
     def write(self, changes: dict[tuple[str, str], Document | None]) -> None:
+        if self.is_full:
+            raise BackendError("store_failed", "by hand")
         merged: dict[tuple[str, str], Any] = {**self.kept, **changes}
         self.kept = {key: body for key, body in merged.items() if body is not None}
 
@@ -144,16 +150,24 @@ class Evenings:
 
     def __init__(self, lives: Lives, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shelf, "ThreadPoolExecutor", InlineExecutor)
+        monkeypatch.setattr(shelf, "RETRY_S", 0.005)
         monkeypatch.setattr(links, "BEAT_S", 0)
         monkeypatch.setattr(front, "BEAT_S", 0)
         self.lives = lives
         self.documents = MemoryDocuments()
         self.chat = HandChat()
         self.house = NotingHouse()
+        self.n_closed = 0
+        """Lives that let go of their services."""
         lives.make_side = self._side
 
     def _side(self, node: MemoryNode) -> ChatSide:
-        return ChatSide(self.chat, Shelf(node, self.documents), open_house=self._open_house)
+        health = HealthBoard(node)
+        shelf = Shelf(node, self.documents, health)
+        return ChatSide(self.chat, shelf, open_house=self._open_house, closing=(self._close,), health=health)
+
+    async def _close(self) -> None:
+        self.n_closed += 1
 
     async def _open_house(self, tasks: asyncio.TaskGroup, gate: SessionGate) -> NotingHouse:
         return self.house

@@ -347,7 +347,7 @@ async def test_a_store_in_trouble_stops_nobody_and_is_told(world: World):
     world.store.full = True
     first = await world.prompt("one")
     await world.speak(session, first.turn, "Fine.")
-    assert (world.node.health.state, world.node.health.code) == (NodeState.READY, "disk_full")
+    assert (world.node.health.state, world.node.health.code) == (NodeState.READY, "store_failed")
     world.store.full = False
     await world.prompt("two")
     assert world.node.health.code == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bus.errors import sentence
+from bus.errors import CODES, sentence
 from bus.messages import NodeState, Phase, TurnKind
 from procs.bot_main.core.chat import Post
 from tests.procs.bot_main.evening import JOINED, Evening, Evenings
@@ -354,6 +354,30 @@ async def test_status_says_what_she_does(evening: Evening):
     assert "State: thinking, 1 waiting" in lines
     await evening.says("!miku queue")
     assert evening.texts[-1] == ("🎤 1 prompt waits for my voice. Before yours: 1.\n2 of your messages wait.")
+
+
+async def test_status_says_that_her_disk_is_in_trouble_until_it_is_not(evenings: Evenings):
+    async with evenings.begin() as evening:
+        await evening.joins()
+        evenings.documents.is_full = True
+        evening.world.app._side.shelf.put("mood", "1", {"name": "happy"})
+        await evening.settle()
+        health = evening.world.node.health
+        assert (health.state, health.code) == (NodeState.READY, "store_failed")
+        await evening.says("!miku voice-status")
+        assert f"⚠️ {CODES['store_failed'].cause}" in evening.texts[-1].splitlines()
+        evenings.documents.is_full = False
+        await evening.world.app._side.shelf.written()
+        assert evening.world.node.health.code == ""
+        await evening.says("!miku voice-status")
+        assert "⚠️" not in evening.texts[-1]
+
+
+async def test_the_end_lets_go_of_all_services_once(evenings: Evenings):
+    for n_lives in (1, 2):
+        async with evenings.begin():
+            assert evenings.n_closed == n_lives - 1
+        assert evenings.n_closed == n_lives
 
 
 async def test_the_panel_is_edited_seldom_and_closed_at_the_end(evening: Evening):

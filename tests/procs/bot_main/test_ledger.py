@@ -108,11 +108,11 @@ async def test_what_has_not_changed_is_not_written(ledger: Ledger, store: SlowSt
 
 async def test_trouble_is_told_once_and_taken_back(ledger: Ledger, store: SlowStore, node: MemoryNode):
     store.disk.set()
-    store.condition = Condition("disk_full", "miku.db: SQLITE_FULL")
+    store.condition = Condition("store_failed", "miku.db: SQLITE_FULL")
     for floor in (1, 2):
         ledger.put(record("a", floor))
         await ledger.written()
-    assert (node.health.state, node.health.code) == (NodeState.READY, "disk_full")
+    assert (node.health.state, node.health.code) == (NodeState.READY, "store_failed")
     assert [event for _, event, _ in node.log.lines] == ["store"]
     store.condition = Condition()
     ledger.put(record("a", 3))

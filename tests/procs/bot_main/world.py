@@ -54,7 +54,7 @@ class MemoryStore:
         return list(self.records.values())
 
     def write(self, changes: Mapping[str, Record | None]) -> None:
-        self.condition = Condition("disk_full", "held in memory only") if self.full else Condition()
+        self.condition = Condition("store_failed", "held in memory only") if self.full else Condition()
         if not self.full:
             written = {**self.records, **changes}
             self.records = {session: record for session, record in written.items() if record}

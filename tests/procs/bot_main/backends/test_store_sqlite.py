@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import resource
 import signal
 import sqlite3
 import subprocess
@@ -19,6 +18,7 @@ from bus.messages import ChatMessage, Intent
 from procs.bot_main.backends.store_sqlite import MIGRATIONS, SqliteStore
 from procs.bot_main.core.conversation import Record
 from procs.bot_main.core.running import Asked
+from tests.procs.bot_main.backends.disks import full_disk
 
 pytestmark = pytest.mark.unit
 
@@ -173,24 +173,13 @@ def test_a_row_of_somebody_else_is_left_out_and_told(file: Path):
         assert store.condition.detail == "sessions left out of miku.db, unreadable: 1"
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow: the kernel refuses writes beyond what is there."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_is_told_and_made_good_when_there_is_room_again(file: Path):
     with opened(file) as store:
         save(store, RECORD)
         with full_disk():
             save(store, OTHER)
             store.write({RECORD.session: None})
-            assert store.condition.code == "disk_full"
+            assert store.condition.code == "store_failed"
             assert "held in memory only" in store.condition.detail
         third = dataclasses.replace(OTHER, session="third")
         save(store, third)
@@ -203,7 +192,7 @@ def test_a_folder_that_can_not_be_made_is_told_and_nothing_crashes(tmp_path: Pat
     with opened(tmp_path / "state" / "miku.db") as store:
         assert store.load() == []
         save(store, RECORD)
-        assert store.condition.code == "disk_full"
+        assert store.condition.code == "store_failed"
 
 
 def test_a_file_held_by_another_program_is_told_and_made_good(file: Path):
@@ -248,7 +237,7 @@ def test_an_upgrade_that_is_interrupted_is_done_again(file: Path, monkeypatch: p
     monkeypatch.setattr(module, (*MIGRATIONS, "CREATE TABLE more (a) STRICT; "))
     with opened(file) as store:
         store.load()
-        assert store.condition.code == "disk_full"
+        assert store.condition.code == "store_failed"
     monkeypatch.setattr(module, (*MIGRATIONS, "CREATE TABLE more (a TEXT) STRICT; "))
     assert records(file) == [RECORD]
 

@@ -1,0 +1,49 @@
+"""What the bot in Discord is made of, and that it lets go of all of it."""
+
+from pathlib import Path
+
+import pytest
+
+from bus.settings import load
+from bus.testing import MemoryNode
+from procs.bot_main.backends.completions import Completions
+from procs.bot_main.backends.llama_swap import LlamaSwap
+from procs.bot_main.backends.vram import Vram
+from procs.bot_main.config import Config
+from procs.bot_main.core.personas import Personas
+from procs.bot_main.feature_settings import GpuSettings
+from procs.bot_main.gpu import GpuPlan
+from procs.bot_main.parts import chat_side, services
+
+pytestmark = pytest.mark.unit
+
+ADDRESS = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    environment = {
+        "MIKU_STATE_DIR": str(tmp_path),
+        "MIKU_CONFIG": str(tmp_path / "miku.toml"),
+        "MIKU_TEXT__BASE_URL": ADDRESS,
+        "MIKU_VISION__BASE_URL": ADDRESS,
+        "MIKU_DRAWING__BASE_URL": ADDRESS,
+        "MIKU_FIGURINES__FEED_URL": ADDRESS,
+    }
+    return load(Config, environment)
+
+
+async def test_all_connections_to_services_are_closed_at_the_end(config: Config):
+    node = MemoryNode("bot_main", ("control.session.",))
+    servers = [LlamaSwap(ADDRESS), LlamaSwap(ADDRESS)]
+    gpu = GpuPlan(node, GpuSettings(), servers[:1], Vram(), servers[1])
+    side = chat_side(node, config, Personas(), Completions(ADDRESS), gpu)
+    open_things = [close.__self__ for close in side.closing]
+    kinds = [type(one).__name__ for one in open_things]
+    assert sorted(kinds) == ["ComfyUi", "Completions", "Completions", "HttpAttachments"]
+    holders = [type(one).__name__ for one in services(config).values() if hasattr(one, "_session")]
+    assert set(holders) <= set(kinds), "a service that holds connections and is not closed"
+    connections = [one._session() for one in (*open_things, *servers)]
+    for close in (*side.closing, gpu.close):
+        await close()
+    assert all(one.closed for one in connections)
