@@ -15,6 +15,9 @@ FIRST_SECONDS = 2
 SLOW_S = 20.0
 """After this a process that is not even loading is named, and the rest goes on."""
 
+ONLINE_S = 5.0
+"""Discord answers within two seconds; who waits for an invitation is not kept any longer than this."""
+
 LOOK_S = 0.02
 
 Healths = dict[str, Health]
@@ -65,6 +68,21 @@ def changes(before: Healths, now: Healths) -> list[str]:
 def invitation(now: Healths) -> str:
     """Where she is invited into a Discord server; empty while she is not online there."""
     return now["bot_main"].facts.get("invite", "") if "bot_main" in now else ""
+
+
+async def until_invited(bus: Bus) -> str:
+    """Wait until she is online in Discord, or can't be, or for some seconds; where she is invited."""
+    deadline_s = time.monotonic() + ONLINE_S
+    while _is_connecting(healths(bus).get("bot_main")) and time.monotonic() < deadline_s:
+        await asyncio.sleep(LOOK_S)
+    return invitation(healths(bus))
+
+
+def _is_connecting(health: Health | None) -> bool:
+    if health is None:
+        return True
+    told = health.facts.get("discord", "connecting")
+    return health.state is not NodeState.DEGRADED and told == "connecting"
 
 
 def degraded(now: Healths) -> list[str]:

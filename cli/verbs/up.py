@@ -14,7 +14,7 @@ from cli.checks import folder, running
 from cli.checks.base import Grade, Situation
 from cli.keeper import GUARDIAN_SILENCE_S, Keeper, Silence
 from cli.page import page_link
-from cli.readiness import changes, degraded, healths, invitation, until_ready
+from cli.readiness import changes, degraded, healths, invitation, until_invited, until_ready
 from cli.refusal import EXIT_OK, Refusal
 from cli.stack import Stack
 from cli.view import View
@@ -185,4 +185,6 @@ async def _detach(stack: Stack, view: View) -> int:
     view.line(f"{ready}, in the background (process {keeper.pid})")
     view.line('Now: ./miku say "Hello"    The end: ./miku down')
     _show_page(stack, view)
+    async with client("cli", stack.base, stack.bus, ("report.health.",)) as bus:
+        _show_invitation(await until_invited(bus), view)
     return EXIT_OK

@@ -6,7 +6,7 @@ from bus.messages import Health, NodeState
 from bus.testing import MemoryNode
 from bus.topics import NODES
 from cli import readiness
-from cli.readiness import changes, degraded, invitation, until_ready
+from cli.readiness import changes, degraded, invitation, until_invited, until_ready
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit
@@ -112,3 +112,34 @@ def test_she_can_be_invited_once_she_is_online_in_discord() -> None:
     online = Health(NodeState.READY, 1, facts={"discord": "Miku", "invite": "https://discord.example/invite"})
     assert invitation({"bot_main": online}) == "https://discord.example/invite"
     assert invitation({"bot_main": READY}) == invitation({"llm_streamer": online}) == invitation({}) == ""
+
+
+async def discord(node: MemoryNode, state: NodeState = NodeState.READY, **facts: str) -> None:
+    await node.deliver("report.health.bot_main", Health(state, 1, facts=facts))
+
+
+async def test_an_invitation_is_waited_for_while_she_connects(node: MemoryNode) -> None:
+    waiting = asyncio.create_task(until_invited(node))
+    await discord(node, discord="connecting")
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    await discord(node, discord="Miku", invite="https://discord.example/invite")
+    assert await waiting == "https://discord.example/invite"
+
+
+@pytest.mark.parametrize(
+    ("state", "word"), [(NodeState.READY, "not configured"), (NodeState.DEGRADED, "connecting")]
+)
+async def test_nobody_waits_for_an_invitation_that_will_not_come(
+    node: MemoryNode, state: NodeState, word: str
+) -> None:
+    await discord(node, state, discord=word)
+    assert await until_invited(node) == ""
+
+
+async def test_a_discord_that_does_not_answer_keeps_nobody(
+    node: MemoryNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness, "ONLINE_S", 0.0)
+    await discord(node, discord="connecting")
+    assert await until_invited(node) == ""
