@@ -65,6 +65,15 @@ def test_the_voice_reads_out_what_say_is_given(lounge):
     hears(lounge, "Read this out please.", before)
 
 
+def test_what_is_longer_than_the_server_wants_to_hear_ends_with_a_sentence(lounge):
+    assert lounge.answer("!miku settings max_spoken_s 1", who="Owner").startswith("✅ `max_spoken_s` = 1")
+    before = lounge.words()
+    said = lounge.answer("!miku say This sentence takes more than a second. Nobody hears this one.")
+    assert said.startswith("📜 That is longer than I may speak here")
+    assert lounge.words() == before + letters("This sentence takes more than a second.")
+    assert "(default)" in lounge.answer("!miku settings max_spoken_s default", who="Owner")
+
+
 def test_status_presence_and_stop(lounge):
     wait_until(lambda: "🎤 In Voice Chat" in str(lounge.bot.presence()))
     said = lounge.answer("!miku voice-status")
