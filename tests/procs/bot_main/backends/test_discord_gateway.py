@@ -253,6 +253,17 @@ async def test_bots_and_herself_are_not_heard(stage: Scene) -> None:
     assert (await stage.next(Incoming)).text == "Ann's"
 
 
+async def test_channels_and_roles_are_known_by_name(stage: Scene) -> None:
+    role = stage.director.role("team", [])
+    lounge = stage.director.places["Lounge"]
+    seen = await until(lambda: (names := stage.chat.names(stage.guild_id)).roles and names)
+    assert seen.roles == {role.id: "team"}
+    assert seen.voice == {lounge.id: "Lounge"}
+    assert seen.writable[stage.general] == "general"
+    stage.director.places["general"].forbid("Miku", ["SEND_MESSAGES"])
+    await until(lambda: stage.general not in stage.chat.names(stage.guild_id).writable)
+
+
 async def test_mentions_are_names_in_the_text(stage: Scene) -> None:
     ann, bot = stage.director.person("Ann"), stage.director.bot("Miku")
     role = stage.director.role("team", [])
