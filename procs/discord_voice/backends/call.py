@@ -2,26 +2,18 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from typing import Any
 
 from bus.errors import BackendError
 from bus.messages import Intent, VoiceLink
+from procs.discord_voice.backends.credentials import Credentials
 from procs.discord_voice.backends.discord_link import Connection, Http, first
 from procs.discord_voice.backends.mouth import Mouth
 from procs.discord_voice.core.link import WAIT_MS, Asks, Closed, Event, Move, Policy, Step
-from procs.discord_voice.core.pair import is_same, is_there, is_usable
+from procs.discord_voice.core.pair import is_there
 from procs.sink.backends.base import Lost, Moved, Renew, Source, VoiceEvent
 from procs.sink.backends.pacer import Pacer, Stretch
 
-PAIR_S = 8.0
-"""Discord says nothing when it refuses a join: so long is waited for credentials."""
-ELSEWHERE_S = 2.0
-"""So long credentials for another channel than the wanted one are taken for old; then she follows them."""
-SETTLE_S = 0.05
-"""Voice state and voice server come one after the other: what changes is looked at when both are here."""
-UNNAMED_NS = 5_000_000_000
-"""So long sound waits for a server that is still to be named, while the old connection stands."""
 QUEUE = 8
 """Stretches that may wait; the node opens one at a time."""
 
@@ -56,17 +48,12 @@ class Call:
         self._mono_ns, self._tell, self._note, self._spawn = mono_ns, tell, note, spawn
         self._policy = Policy(asks)
         self._intent: Intent | None = None
-        self._link: VoiceLink | None = None
-        self._came_ns = 0
-        self._used: VoiceLink | None = None
-        self._revision = 0
-        """Smallest `link_revision` that is not dead."""
-        self._changed = asyncio.Event()
+        self._credentials = Credentials(mono_ns)
         self._connection: Connection | None = None
         self._arrived: asyncio.Future[None] | None = None
         self._stretches: asyncio.Queue[Source] = asyncio.Queue(QUEUE)
         self._stretch: Stretch | None = None
-        self._mouth = Mouth(lambda: self.connection, self._is_to_end, mono_ns)
+        self._mouth = Mouth(lambda: self.connection, lambda: self._credentials.ends_connection, mono_ns)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_speaking = False
         self._counts = dict.fromkeys(COUNTS, 0)
@@ -76,12 +63,6 @@ class Call:
         """The one that stands; also while its WebSocket is being resumed."""
         found = self._connection
         return found if found is not None and found.is_open else None
-
-    def _is_to_end(self) -> bool:
-        """Whether the connection that stands may end at any moment, since another server is to be named."""
-        link = self._link
-        is_unnamed = link is not None and link.channel_id and not link.endpoint
-        return bool(is_unnamed) and self._mono_ns() - self._came_ns < UNNAMED_NS
 
     # --- what is asked of it ------------------------------------------------------------------------
 
@@ -101,15 +82,14 @@ class Call:
             async with asyncio.timeout(limit_s):
                 await self._arrived
         except TimeoutError:
-            raise BackendError(self._put_out or "voice_refused", "no voice connection in time") from None
+            code = self._credentials.put_out or "voice_refused"
+            raise BackendError(code, "no voice connection in time") from None
         finally:
             self._arrived = None
 
     def take(self, link: VoiceLink) -> None:
         """Newer credentials."""
-        self._link = link
-        self._came_ns = self._mono_ns()
-        self._changed.set()
+        self._credentials.take(link)
 
     def counts(self) -> dict[str, int]:
         """What became of frames and connections, by the names in COUNTS."""
@@ -176,8 +156,8 @@ class Call:
             await self._unless_newer(self._stay())
             raise AssertionError("a connection ends by an exception")
         except Newer:
-            if self._put_out:
-                raise BackendError(self._put_out) from None
+            if self._credentials.put_out:
+                raise BackendError(self._credentials.put_out) from None
             return Step(Move.IDENTIFY)
         except Closed as closed:
             return await self._after(closed)
@@ -204,19 +184,22 @@ class Call:
 
     def _renew(self) -> None:
         """The pair is dead; `bot_main` asks for another."""
-        dead = max(self._revision, self._link.link_revision if self._link else 0)
-        self._revision = dead + 1
-        self._tell(Renew(self._session, dead))
+        self._tell(Renew(self._session, self._credentials.bury()))
 
     async def _identify(self) -> None:
         """A new connection with the newest pair."""
-        link = await self._pair()
+        assert self._intent is not None
+        link = await self._credentials.usable(self._intent.guild_id, self._is_wanted)
         await self._hang_up()
-        self._used = link
         self._connection = Connection(link, self._http)
         await self._unless_newer(self._connection.open(lambda: self._is_speaking))
         self._counts["voice_connects"] += 1
         self._announce(link)
+
+    def _is_wanted(self, link: VoiceLink) -> bool:
+        """Somebody who has arrived may be moved; before that she goes where she was asked to."""
+        assert self._intent is not None
+        return self._arrived is None or is_there(link, self._intent)
 
     def _announce(self, link: VoiceLink) -> None:
         """She is in a channel; whether it is the wanted one, the node is told behind `go`."""
@@ -232,48 +215,6 @@ class Call:
         event = Moved(self._session, link.channel_id)
         asyncio.get_running_loop().call_soon(self._tell, event)
 
-    async def _hang_up(self) -> None:
-        self._counts = self.counts()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-
-    # --- credentials --------------------------------------------------------------------------------
-
-    @property
-    def _put_out(self) -> str:
-        """Error code, if the newest credentials say that she was put out of voice."""
-        link = self._link
-        return link.code if link is not None and not link.channel_id else ""
-
-    async def _pair(self) -> VoiceLink:
-        """The newest usable pair, once there is one.
-
-        Raises:
-            Closed: none has come (NO_PAIR).
-            BackendError: she was put out, and it stays so.
-        """
-        for wait_s, anywhere in ((ELSEWHERE_S, False), (PAIR_S - ELSEWHERE_S, True)):
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait_s):
-                    return await self._usable(anywhere)
-            if self._put_out:
-                raise BackendError(self._put_out)
-        raise Closed(Event.NO_PAIR)
-
-    async def _usable(self, anywhere: bool) -> VoiceLink:
-        while True:
-            link, intent = self._link, self._intent
-            assert intent is not None
-            self._changed.clear()
-            if link is not None and is_usable(link, intent.guild_id, self._revision):
-                if (young_s := SETTLE_S - (self._mono_ns() - self._came_ns) / 1e9) > 0:
-                    await asyncio.sleep(young_s)
-                    continue
-                if anywhere or self._arrived is None or is_there(link, intent):
-                    return link
-            await self._changed.wait()
-
     async def _unless_newer(self, this: Coroutine[Any, Any, None]) -> None:
         """Do this, unless credentials come that lead elsewhere, or nowhere.
 
@@ -283,18 +224,14 @@ class Call:
         await first(this, self._until_newer())
 
     async def _until_newer(self) -> None:
-        while not self._is_newer():
-            self._changed.clear()
-            await self._changed.wait()
+        await self._credentials.until_newer()
         raise Newer
 
-    def _is_newer(self) -> bool:
-        link, used = self._link, self._used
-        if link is None or used is None:
-            return False
-        if self._put_out:
-            return True
-        return is_usable(link, used.guild_id, self._revision) and not is_same(link, used)
+    async def _hang_up(self) -> None:
+        self._counts = self.counts()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
 
     # --- sound --------------------------------------------------------------------------------------
 

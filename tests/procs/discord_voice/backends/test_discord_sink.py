@@ -169,7 +169,7 @@ async def test_another_voice_server_is_followed_in_mid_sentence(joined: House, n
     joined.director.bot("Miku").changes_server(null_first=null_first)
     await until(lambda: joined.heard().endswith("goeson"))
     heard = joined.heard().replace("|", "")
-    assert len(heard) >= len("thesentencegoeson") - 2
+    assert len(heard) >= len("thesentencegoeson") - 2, "what was on its way when the old server hung up"
     assert joined.switch.n_renewed == 0
 
 
@@ -187,10 +187,23 @@ async def test_while_a_server_is_to_be_named_sound_waits_and_nothing_of_it_is_lo
     assert joined.sink.facts()["voice_connects"] == "1"
 
 
+async def test_newer_credentials_are_followed_without_losing_what_is_said_meanwhile(joined: House) -> None:
+    heard = joined.director.places["Lounge"].heard()
+    joined.say("the sentence goes on")
+    await until(lambda: heard.frames > 10)
+    joined.sink.link(SESSION, replace(joined.switch.link, endpoint=""))
+    await until(lambda: heard.utterances[-1].is_over)
+    joined.director.bot("Miku").changes_server(null_first=False)
+    await until(lambda: len(heard.utterances) == 2 and heard.utterances[-1].is_over)
+    sound = np.concatenate([one.samples for one in heard.utterances])
+    assert letters(read(sound)) == "thesentencegoeson"
+    assert joined.sink.facts()["voice_connects"] == "2"
+
+
 async def test_a_server_that_is_never_named_stops_her_for_a_while_only(
     joined: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("procs.discord_voice.backends.call.UNNAMED_NS", 1)
+    monkeypatch.setattr("procs.discord_voice.backends.credentials.TAKEOVER_NS", 1)
     joined.sink.link(SESSION, replace(joined.switch.link, endpoint=""))
     await joined.hears("ok")
 
