@@ -65,8 +65,8 @@ class Seat:
         """Held while the backend connects or leaves: these never overlap within a session."""
         self.connecting: asyncio.Task[None] | None = None
         self.recorded: Recorded | None = None
-        self.told_session: SessionState | None = None
-        self.told_playout: PlayoutState | None = None
+        self.told: dict[str, SessionState | PlayoutState | None] = {}
+        """Topic → what its level says."""
 
     @property
     def id(self) -> str:
@@ -225,7 +225,7 @@ class SinkNode:
             rows = seat.session.step(self._world(seat, health), now_ms)
             for row in rows:
                 self._act(seat, row)
-            self._tell_session(seat, now_ms)
+            self._tell(seat, f"control.session.{self.name}", seat.session.state(now_ms))
             if rows:
                 self._advance(seat)
                 self._tell_playout(seat)
@@ -306,26 +306,20 @@ class SinkNode:
                     await self._seated.wait()
         await asyncio.sleep(REPORT_PERIOD_S)
 
-    def _tell_session(self, seat: Seat, now_ms: int) -> None:
-        state = seat.session.state(now_ms)
-        if state == seat.told_session:
-            return
-        seat.told_session = state
-        if state is None:
-            self._bus.clear_state(f"control.session.{self.name}", seat.id)
-        else:
-            self._bus.set_state(f"control.session.{self.name}", state, seat.id)
-
     def _tell_playout(self, seat: Seat) -> None:
-        """Where the sound of a held session is; the runtime repeats what has not changed."""
+        """Where the sound of a held session is."""
         state = self._playout_state(seat) if seat.is_held else None
-        if state == seat.told_playout:
+        self._tell(seat, f"report.playout.{self.name}", state)
+
+    def _tell(self, seat: Seat, topic: str, state: SessionState | PlayoutState | None) -> None:
+        """Publish a level that has changed; the runtime repeats the others."""
+        if state == seat.told.get(topic):
             return
-        seat.told_playout = state
+        seat.told[topic] = state
         if state is None:
-            self._bus.clear_state(f"report.playout.{self.name}", seat.id)
+            self._bus.clear_state(topic, seat.id)
         else:
-            self._bus.set_state(f"report.playout.{self.name}", state, seat.id)
+            self._bus.set_state(topic, state, seat.id)
 
     def _playout_state(self, seat: Seat) -> PlayoutState:
         state = seat.source.report()

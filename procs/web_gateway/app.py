@@ -18,7 +18,7 @@ class WebNode(SinkNode):
     """
 
     name = "web_gateway"
-    reads = (
+    reads = (  # its own topics by name: a prefix alone brings only those of others
         *sink_reads(name),
         "report.reply",
         "report.spoken",

@@ -146,6 +146,8 @@ def test_well_formed_maps_are_refused_or_become_a_message_that_travels_on(fields
     except DecodeError:
         return
     assert codec.decode(codec.encode(health), Health, LIMIT) == health
+    assert isinstance(health.detail, str)
+    assert all(isinstance(floor, int) for floor in health.applied.values())
     assert all(getattr(health, key) == value for key, value in fields.items() if key != "unheard of")
 
 

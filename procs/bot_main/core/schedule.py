@@ -118,11 +118,6 @@ def _wall_ms(day: date, when: When, zone: tzinfo) -> int:
     return round(local.astimezone(UTC).timestamp() * 1000)
 
 
-def is_too_late(job: Job, due_ms: int, now_ms: int) -> bool:
-    """Whether a job that was due is not worth doing any more."""
-    return job.grace_s is not None and now_ms - due_ms > job.grace_s * 1000
-
-
 def nonce(job: Job, due_ms: int) -> str:
     """The same for the same job and time; 20 characters."""
     return "j" + hashlib.sha256(f"{job.id}\n{due_ms}".encode()).hexdigest()[:19]

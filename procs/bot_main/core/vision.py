@@ -12,8 +12,6 @@ T = TypeVar("T")
 
 ATTACHMENTS_MAX = 4
 """Of one message; more are not looked at."""
-PICTURES_MAX = 3
-"""Of one GIF or video: the first, one from the middle, the last."""
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".mp4", ".m4v", ".mov", ".webm", ".mkv")
 

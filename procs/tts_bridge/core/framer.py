@@ -12,11 +12,6 @@ class Framer:
     def __init__(self) -> None:
         self._rest = b""
 
-    @property
-    def rest_bytes(self) -> int:
-        """Bytes that wait for more."""
-        return len(self._rest)
-
     def push(self, pcm: bytes) -> list[bytes]:
         """The frames that are complete now; `pcm` may begin and end inside a sample."""
         data = self._rest + pcm if self._rest else pcm

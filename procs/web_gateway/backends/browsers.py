@@ -235,7 +235,7 @@ class Browsers:
         return self._claims.setdefault(session, asyncio.Event())
 
     async def _adopt(self) -> None:
-        """Calls of an earlier life: their clients have a minute to come back."""
+        """Calls of an earlier life: their clients may still come back."""
         for row in await self.history.open_calls():
             if row.protocol != "v1":
                 self.history.end(row.id, self.desk.wall_ms(), "peer_lost")
@@ -298,10 +298,15 @@ class Browsers:
                 call.look()
                 if call.connection is None and now_ms - call.detached_ms >= self.resume_ms:
                     self.hang_up(call, "inactive")
+            self._tell_history()
 
-            if self.history.trouble != self._told_trouble:
-                self._told_trouble = self.history.trouble
-                self._trouble("disk_full" if self._told_trouble else "", self._told_trouble)
+    def _tell_history(self) -> None:
+        """Whether what is said reaches the disk."""
+        trouble = self.history.trouble
+        if trouble != self._told_trouble:
+            self._told_trouble = trouble
+            detail = f"{trouble}; {self.history.n_left_out} records of calls are lost"
+            self._trouble("disk_full" if trouble else "", detail if trouble else "")
 
     def _trouble(self, code: str, detail: str) -> None:
         self._notify(Trouble(code, detail))

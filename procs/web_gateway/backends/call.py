@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from bus.audio import FRAME_MS
 from bus.messages import PlayoutState
 from procs.sink.backends.base import Source
 from procs.sink.backends.pacer import Pacer, Stretch
@@ -292,7 +293,7 @@ class Call:
             self.carrier.put(pcm)
         else:
             connection.sound(pcm)
-        self._expected = (turn, position_ms + 20)
+        self._expected = (turn, position_ms + FRAME_MS)
 
     def _ended(self, run: object, tap: Tap) -> None:
         """A stretch is over."""

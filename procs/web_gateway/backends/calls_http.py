@@ -6,7 +6,8 @@ from aiohttp import web
 
 from procs.web_gateway.backends.browsers import TICKET_MS, Browsers
 from procs.web_gateway.backends.call import Call
-from procs.web_gateway.backends.http import BODY_BYTES, answer, principal
+from procs.web_gateway.backends.guard import principal
+from procs.web_gateway.backends.http import BODY_BYTES, answer
 from procs.web_gateway.core.shape import Field, fault, one_of, text
 
 _OFFER = {

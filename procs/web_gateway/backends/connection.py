@@ -43,11 +43,6 @@ class Connection:
         """Messages that wait."""
         return len(self._outbox)
 
-    @property
-    def n_left_out(self) -> int:
-        """Frames of sound that the client did not get."""
-        return self._outbox.n_left_out
-
     def say(self, event: Event, seq: int) -> None:
         """Queue an event; a client that does not take them is closed."""
         if self._closing:

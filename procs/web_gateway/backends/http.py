@@ -5,14 +5,12 @@ from typing import Any
 
 from aiohttp import web
 
-from procs.web_gateway.backends.guard import Guard, add_headers, for_operator, open_to_all, principal
+from procs.web_gateway.backends.guard import Guard, add_headers, principal
 
 BODY_BYTES = 64 * 1024
 """Largest body of a request."""
 
 Registrar = Callable[[web.Application], None]
-
-__all__ = ["Registrar", "answer", "for_operator", "make_app", "open_to_all", "principal"]
 
 
 def make_app(guard: Guard, *registrars: Registrar) -> web.Application:

@@ -200,8 +200,7 @@ class Visit:
     def start(self, step: Start, protocol: str = "v1") -> None:
         """Ask for a session."""
         self.call.start = step
-        if protocol == "v1":
-            self.connection.dialect.rate_hz = step.rate_hz
+        self.connection.dialect.rate_hz = step.rate_hz
         self.browsers.spawn(self._start(step, protocol))
 
     async def _start(self, step: Start, protocol: str) -> None:

@@ -15,22 +15,6 @@ GLANCE_S = 1.0
 RATE_SPAN_MS = 2_000
 """Rates are means over at least this long."""
 
-READS = (
-    "report.turn.",
-    "report.turn.web_gateway",
-    "report.playout.",
-    "report.playout.web_gateway",
-    "report.health.",
-    "report.health.web_gateway",
-    "control.session.",
-    "control.turn",
-    "report.house",
-    "report.request",
-    "report.settings.",
-    "report.settings.web_gateway",
-)
-"""What the view is made of; the node's own topics by name, since else it does not hear itself."""
-
 
 class Observer:
     """The view of one gateway.
@@ -48,7 +32,6 @@ class Observer:
         self._since = watch.Since()
         self._sessions: dict[tuple[str, str], SessionState] = {}
         self._playouts: dict[tuple[str, str], PlayoutState] = {}
-        self._beats: dict[str, int] = {}
         self._counted = (desk.mono_ms(), desk.traffic())
         self._rates: list[watch.View] = []
 

@@ -26,8 +26,8 @@ class Event:
     """Whether a client that was away gets it later."""
 
 
-STAGES = {"protocol": "protocol", "auth": "auth", "audio": "audio", "llm": "llm", "tts": "tts"}
-"""First part of a code → stage; everything else concerns the session."""
+STAGES = frozenset({"protocol", "auth", "audio", "llm", "tts"})
+"""First parts of codes that name their stage; everything else concerns the session."""
 
 
 def words(code: str) -> str:
@@ -37,7 +37,8 @@ def words(code: str) -> str:
 
 def error(code: str, message: str = "", sender: str = "server", prompt_id: str = "") -> Event:
     """Something went wrong, with the prompt it is about if there is one."""
-    stage = STAGES.get(code.replace("_", ".").partition(".")[0], "session")
+    area = code.replace("_", ".").partition(".")[0]
+    stage = area if area in STAGES else "session"
     data = {"sender": sender, "code": code, "message": message or words(code), "stage": stage}
     if prompt_id:
         data["id"] = prompt_id

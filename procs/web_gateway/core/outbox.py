@@ -33,8 +33,6 @@ class Outbox:
         self._items: deque[Item] = deque()
         self._n_sound = 0
         self._n_text_bytes = 0
-        self.n_left_out = 0
-        """Frames of sound that were left out."""
 
     def put_text(self, text: str) -> bool:
         """Queue an event; False if too many wait."""
@@ -57,7 +55,6 @@ class Outbox:
     def drop_sound(self) -> int:
         """Leave all waiting sound out; returns how many frames that were."""
         dropped = self._n_sound
-        self.n_left_out += dropped
         self._items = deque(item for item in self._items if not item.sound)
         self._n_sound = 0
         return dropped

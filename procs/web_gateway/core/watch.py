@@ -27,9 +27,6 @@ TURNS_SHOWN = 8
 SERVING = frozenset({NodeState.READY, NodeState.LOADING, NodeState.DEGRADED})
 """States in which a process does its work, or all of it that can be done."""
 
-NAMES_SESSION_END = frozenset({"blocked", "silent", "paused", "queued"})
-"""Actions of the gate's table: what stands back so comes back with the end of the session."""
-
 
 class Since:
     """When things became as they are."""

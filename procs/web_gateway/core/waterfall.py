@@ -36,11 +36,6 @@ class Turn:
     milestones: dict[tuple[str, TurnKind], Milestone] = field(default_factory=dict)
 
     @property
-    def began_ns(self) -> int:
-        """The first sign of it."""
-        return min(m.at_ns for m in self.milestones.values())
-
-    @property
     def outcome(self) -> str:
         """`done`, `cut`, `failed`, or empty while it goes on."""
         return next((kind.value for kind in ENDS if (MASTER, kind) in self.milestones), "")

@@ -28,7 +28,6 @@ async def test_ten_thousand_frames_to_a_client_that_does_not_read(house):
         for index in range(10_000):
             call._send(turn, 20 * index, frame)
             assert call.connection.n_waiting <= 2 * SOUND_LIMIT
-        assert call.connection.n_left_out >= 8_000
         # meanwhile another session is served
         its = await other.start(output={"sample_rate_hz": 48_000})
         its_turn = await other.ask()

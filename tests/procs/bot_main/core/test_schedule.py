@@ -7,11 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from procs.bot_main.core.schedule import (
-    KINDS,
     Job,
     When,
     clock_time,
-    is_too_late,
     month_day,
     moved,
     next_ms,
@@ -124,14 +122,6 @@ def test_a_job_survives_being_kept_and_another_shape_is_none():
 
 def test_its_words_are_in_no_log():
     assert "hi" not in repr(JOB).replace("which", "")
-
-
-def test_what_is_too_late_and_what_never_is():
-    hour_ms = 3_600_000
-    assert not is_too_late(JOB, 0, 6 * hour_ms)
-    assert is_too_late(JOB, 0, 6 * hour_ms + 1)
-    assert KINDS["wakeup"].grace_s is None
-    assert not is_too_late(Job("w", "wakeup", 1, 1, When(7, 0)), 0, 10**12)
 
 
 def test_the_nonce_is_of_job_and_time():
