@@ -35,7 +35,7 @@ class House:
             home.remote.director.person(name=name)
         for place in (TALK, "Cellar"):
             home.remote.director.place(name=place)
-        home.remote.director.allow(permissions=["MANAGE_WEBHOOKS", "MANAGE_GUILD"])
+        home.remote.director.allow(permissions=["MANAGE_WEBHOOKS", "MANAGE_GUILD", "MENTION_EVERYONE"])
         self.her = home.bot.mention()
 
     def says(self, text: str, who: str = "Ann", place: str = TALK, **more: object) -> int:
@@ -62,9 +62,13 @@ class House:
         """Until she has marked it."""
         wait_until(lambda: self.reactions(message) == ["🎤"])
 
+    def said(self, place: str = TALK) -> list[tuple[str, str]]:
+        """Who has written what in a channel."""
+        return [(one["author"], one["content"]) for one in self.home.remote.place(place).messages()]
+
     def authors(self, place: str = TALK) -> list[str]:
         """Who has written in a channel."""
-        return [one["author"] for one in self.home.remote.place(place).messages()]
+        return [author for author, _ in self.said(place)]
 
     def logged(self, event: str, **fields: object) -> int:
         """Lines of an event with these fields in bot_main's log."""

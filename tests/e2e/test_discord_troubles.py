@@ -1,6 +1,5 @@
 """What people meet in Discord when something is missing, refuses, hangs or goes away, and that it mends."""
 
-import itertools
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -24,15 +23,8 @@ LONG = "She says this sentence, and then another one follows, and one more after
 BLOCKER, MISSING = ROOT / "tests" / "e2e" / "blocker", "missing"
 """What keeps a process from importing the packages that the file names."""
 
-TARGETS = ("@everyone", "@here", "<@{ann}>", "<@!{ann}>", "<@&{role}>")
-WRAPPINGS = (
-    "{}", "{0}{0}{0}", "hi {}!", "**{}**", "> {}", "||{}||", "# {}", "[{}](https://example.org)", "- {}",
-    "\u200b{}", "{}\u202e", "`{}`", "```\ncode\n```{}", "```\n{}\n```", "*{0}*~~{0}~~", "\\{}", "<{}>",
-)  # fmt: skip
 FEW = 5
 """Letters."""
-ATTACKS_EACH = 35
-"""In one message."""
 
 
 @pytest.fixture(scope="module")
@@ -234,45 +226,6 @@ def logs_in_with(home: DiscordHome, intents: int) -> None:
     home.stack.kill("bot_main")
     wait_until(lambda: not home.bot.is_online())
     wait_until(home.bot.is_online)
-
-
-def attacks(home: DiscordHome) -> list[str]:
-    """Texts that would make Discord notify people, some dozens in each."""
-    role = home.remote.director.role(name="team", permissions=[], mentionable=True)
-    ids = {"ann": home.remote.person("Ann").mention()[2:-1], "role": role}
-    targets = [target.format(**ids) for target in TARGETS]
-    found = [wrapping.format(target) for wrapping, target in itertools.product(WRAPPINGS, targets)]
-    starts = range(0, len(found), ATTACKS_EACH)
-    return ["\n".join(("I call you.", *found[at : at + ATTACKS_EACH])) for at in starts]
-
-
-def test_nobody_is_pinged_by_what_she_is_made_to_write(home):
-    home.remote.director.allow(permissions=["MENTION_EVERYONE"])
-    home.remote.change("rules", rate_limits=False)
-    texts = attacks(home)
-    since = len(home.bot.texts())
-    for text in texts:
-        home.thinks(text)
-        home.answer(f"{home.bot.mention()} Whom do you call?")
-    home.joins()
-    for text in texts:
-        home.remote.person("Ann").uses(command="miku say", place="general", text=text)
-        wait_until(lambda text=text: any(text[-20:] in one for one in home.bot.texts()[since:]))
-        home.says("!miku stop")
-    home.voice.stop()
-    for n, text in enumerate(texts, 1):
-        home.thinks(text)
-        home.says("Whom do you call?")
-        wait_until(lambda n=n: sum(AS_TEXT in one for one in home.bot.texts()[since:]) >= n)
-    home.thinks(ANSWER)
-    home.voice.start()
-    wait_until(lambda: says_of_itself(home, "tts_bridge", "ready"))
-    home.leaves()
-    home.remote.change("rules", rate_limits=True)
-    told = "\n".join(home.bot.texts()[since:])
-    assert told.count("@everyone") >= len(WRAPPINGS) * 3, "she was made to write it in each way"
-    assert home.bot.pings() == []
-    assert home.remote.journal.implicit_mentions() == []
 
 
 def test_slash_commands_are_acknowledged_within_a_second(home):

@@ -1,21 +1,17 @@
 """Five hundred ways to make Miku ping somebody, over every way of writing: nobody is pinged."""
 
-import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from procs.bot_main.core.chat import Button, Incoming, Invoked, Mask, Post
+from tests.mention_attacks import attacks, targets
 from tests.procs.bot_main.backends.discord_scene import Scene, scene
 
 pytestmark = pytest.mark.flow
-TARGETS = ("@everyone", "@here", "<@{ann}>", "<@!{ann}>", "<@&{role}>")
-WRAPPINGS = (
-    "{}", "{0}{0}{0}", "hi {}!", "**{}**", "> {}", "||{}||", "# {}", "[{}](https://example.org)", "- {}",
-    "\u200b{}", "{}\u202e", "```\ncode\n```{}", "a\n{}\nb", "{0} " * 40, "x" * 2_500 + " {}", "*{0}*~~{0}~~",
-    "\\{}", "<{}>",
-)  # fmt: skip
+LONG = ("{0} " * 40, "x" * 2_500 + " {}")
+"""What becomes several messages."""
 
 
 @pytest.fixture
@@ -26,11 +22,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Scene]:
         yield made
 
 
-def attacks(stage: Scene) -> list[str]:
+def texts(stage: Scene) -> list[str]:
     role = next(one for one in stage.director.guild("Home").roles.values() if one.name == "team")
-    ids = {"ann": stage.director.person("Ann").user.id, "role": role.id}
-    targets = [target.format(**ids) for target in TARGETS]
-    return [wrapping.format(target) for wrapping, target in itertools.product(WRAPPINGS, targets)]
+    ids = stage.director.person("Ann").user.id, role.id
+    long = [wrapping.format(target) for wrapping in LONG for target in targets(*ids)]
+    return [*attacks(*ids), *long]
 
 
 def ways(stage: Scene) -> dict[str, Callable[[str], Awaitable[object]]]:
@@ -66,7 +62,7 @@ def ways(stage: Scene) -> dict[str, Callable[[str], Awaitable[object]]]:
 async def test_five_hundred_attacks_ping_nobody(stage: Scene) -> None:
     n = 0
     for way in ways(stage).values():
-        for text in attacks(stage):
+        for text in texts(stage):
             await way(text)
             n += 1
     journal = stage.director.journal
