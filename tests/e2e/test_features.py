@@ -5,6 +5,7 @@ sections; what the voice itself does is in `test_discord.py`. General is the pro
 people write in Talk.
 """
 
+import resource
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,15 +14,18 @@ from pathlib import Path
 import pytest
 
 from bus.errors import sentence
+from procs.bot_main.backends import scheduler
 from procs.bot_main.backends.documents_sqlite import SqliteDocuments
 from procs.bot_main.core.gate import row
 from procs.bot_main.core.schedule import Job
+from procs.bot_main.features import autonomous, figurines
 from tests.discord.tone_reader import letters
 from tests.doubles.comfyui import Run
 from tests.doubles.feed import fail
 from tests.e2e.discord_home import ANSWER
 from tests.e2e.house import CARD_MIB, PEOPLE, SONG, TALK, House, furnished
 from tests.e2e.services import EYES, TEXT
+from tests.mention_attacks import targets
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
@@ -155,7 +159,10 @@ def test_messages_of_a_session_wait_and_are_answered_in_order_afterwards(house):
 
 # --- what she does by herself (9.3, 5 and 6; figurines), and kill -9 of bot_main in a session -------
 
-POST = "It is Miku Monday!"
+POST = "It is Miku Monday, @everyone!"
+LOOKS_S = max(scheduler.LOOK_S, autonomous.LOOK_S, figurines.LOOK_S)
+"""So long any of them lets a due thing wait."""
+MARKING = "PUT /channels/{channel}/messages/{message}/reactions/{emoji}/@me"
 
 
 @dataclass
@@ -168,8 +175,10 @@ class Pause:
     news: list[str]
     """Direct messages to Ann."""
     answers: list[str]
-    asked: tuple[int, int]
-    """Messages to her: one from before the kill, one that nobody was there to take."""
+    asked: tuple[int, ...]
+    """Messages to her: from before the kill, one of them reworded meanwhile, and one that nobody took."""
+    deleted: int
+    """One that was deleted while nobody was there to be told."""
 
 
 @pytest.fixture(scope="module")
@@ -180,23 +189,40 @@ def pause(house) -> Pause:
     home.answer(f"!miku schedule add mon 9:00 {POST}", place=TALK)
     wait_until(lambda: house.services.shop.n_requests)
     with house.session():
-        house.services.shop.add("Miku 1/7")
-        waiting = house.says("are you there?")
-        house.waits(waiting)
+        house.services.shop.add("Miku 1/7 for @everyone")
+        waiting, gone, changed = [house.says(text, "Cem") for text in ("are you there?", "oh", "misspelt")]
+        for message in (waiting, gone, changed):
+            house.waits(message)
         become_due(home.stack.state_path / "shelf.db")
+        unmarked = said_and_unmarked(house)
         home.stack.kill("bot_main")
+        house.home.remote.faults.disarm()
+        home.remote.person("Cem").deletes(message=gone)
+        home.remote.person("Cem").edits(message=changed, text=f"{house.her} spelt again")
         missed = house.says("and now?", "Bob")
-        house.waits(missed)
+        asked = (waiting, changed, unmarked, missed)
+        for message in asked:
+            house.waits(message)
         chatter = [int(ann.says(place=TALK, text=f"chatter {n}")["id"]) for n in range(12)]
-        time.sleep(6)  # longer than any of them lets a due thing wait
-        return_ = Pause(
+        wait_until(lambda: home.stack.status()["bot_main"]["since_s"] > LOOKS_S)
+        seen = Pause(
             [emoji for message in chatter for emoji in house.reactions(message)],
             home.texts(TALK),
             [one["content"] for one in ann.inbox()],
-            home.replies(waiting) + home.replies(missed),
-            (waiting, missed),
+            [text for message in asked for text in home.replies(message)],
+            asked,
+            gone,
         )
-    return return_
+    return seen
+
+
+def said_and_unmarked(house: House) -> int:
+    """A message that is on disk while its mark is still on the way."""
+    n_queued = house.logged("queued", marked=True)
+    house.home.remote.faults.arm(point="rest", at=MARKING, times=None, do="hang")
+    message = house.says("hm?", "Dan")
+    wait_until(lambda: house.logged("queued", marked=True) > n_queued)
+    return message
 
 
 def become_due(path: Path) -> None:
@@ -233,7 +259,16 @@ def test_the_shop_is_not_looked_at_in_a_session_and_the_news_is_told_afterwards(
 
 def test_what_a_killed_bot_owed_is_answered_once(house, pause):
     assert pause.answers == []
-    assert [house.reply(message) for message in pause.asked] == ["La la la!"] * 2
+    assert [house.reply(message) for message in pause.asked] == ["La la la!"] * len(pause.asked)
+    wait_until(lambda: not any(house.reactions(message) for message in pause.asked))
+
+
+def test_what_was_deleted_or_reworded_while_she_was_dead_counts(house, pause):
+    assert house.reply(pause.asked[-1])
+    assert house.home.replies(pause.deleted) == []
+    questions = house.services.asked(TEXT)
+    assert any("spelt again" in asked for asked in questions)
+    assert not any("misspelt" in asked for asked in questions)
 
 
 def test_killed_while_it_answers_what_waited_it_answers_each_once(house):
@@ -274,6 +309,41 @@ def test_a_session_that_would_not_fit_is_refused_with_figures(house):
     house.card.write_text(f"0, {CARD_MIB}, 12000\n")
     with house.session():
         pass
+
+
+# --- mentions in what others write for her -----------------------------------------------------------
+
+
+def test_neither_arguments_nor_what_she_sees_nor_any_feature_pings_anybody(house):
+    home, ann = house.home, house.home.remote.person("Ann")
+    role = home.remote.director.role(name="team", permissions=[], mentionable=True)
+    attack = " ".join((*targets(ann.mention()[2:-1], role), "!"))
+    usual, house.services.swap.answers = house.services.swap.answers, {TEXT: attack, EYES: attack}
+    assert house.reply(house.shows("what is this?", place="Cellar")) == attack
+    n_before = house.logged("bipolar", lines=2)
+    ann.says(place="Cellar", text=QUARREL)
+    wait_until(lambda: ("Evil Miku", attack) in house.said("Cellar"))
+    wait_until(lambda: house.logged("bipolar", lines=2) > n_before)
+    house.services.swap.answers = usual
+    assert home.bot.pings() == []
+    assert home.remote.journal.implicit_mentions() == []
+
+
+# --- her disk ---------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_takes_nothing_is_shown_and_costs_no_answer(house):
+    home = house.home
+    pid = home.stack.pids()["bot_main"]
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        assert house.reply(house.says("hello")) == SONG
+        shown = home.stack.status()["bot_main"]
+        assert (shown["state"], shown["code"]) == ("ready", "store_failed")
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    wait_until(lambda: home.stack.status()["bot_main"]["code"] == "")
+    assert home.stack.pids()["bot_main"] == pid
 
 
 # --- services that are down ------------------------------------------------------------------------
