@@ -18,7 +18,7 @@ from aiohttp import ClientSession
 from bench.figures import quantile
 from bench.stubs import Stubs, Voice
 
-BODY = b'{"messages": [{"role": "user", "content": "Hello"}]}'
+BODY = b'{"messages": [{"role": "user", "content": "Hello"}], "stream": true}'
 
 
 class Floor:
