@@ -15,7 +15,7 @@ from bus.messages import ChatMessage
 from procs.bot_main.core.autonomous import TEXT_CHARS, Act, Heard, Room, instruction, said, talk
 from procs.bot_main.core.chat import DM, Incoming, Post
 from procs.bot_main.feature_settings import AutonomousSettings, ScheduleSettings
-from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.features.base import Call, Feature, Kit, Unasked
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outage import Outage
@@ -31,7 +31,7 @@ KIND = "autonomous"
 """Kind of document: one per guild, {"channel": id}."""
 
 
-class Autonomous:
+class Autonomous(Unasked):
     """Implements `Feature`, and `heard` besides.
 
     Args:
@@ -86,12 +86,6 @@ class Autonomous:
             room.appeared()  # she answers it
         self._new.append(message)
         self._wake.set()
-
-    def wants(self, message: Incoming) -> bool:
-        return False
-
-    async def take(self, message: Incoming) -> None:
-        """It never wants one."""
 
     async def command(self, call: Call) -> str:
         """`autonomous on|off`: whether she speaks by herself in this channel; alone: where she does."""

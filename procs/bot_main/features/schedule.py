@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_schedule import Scheduler
 from procs.bot_main.core import schedule as core
-from procs.bot_main.core.chat import DM, Incoming, Post
+from procs.bot_main.core.chat import DM, Post
 from procs.bot_main.core.schedule import Job, When
 from procs.bot_main.feature_settings import ScheduleSettings
-from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.features.base import Call, Feature, Kit, Unasked
 from procs.bot_main.mood_now import ASLEEP, MOOD, mood_key, mood_now
 from procs.bot_main.outage import Outage
 from procs.bot_main.zone_now import ZONE, zone_name, zone_of
@@ -33,7 +33,7 @@ USAGE = {
 }
 
 
-class Schedule:
+class Schedule(Unasked):
     """Implements `Feature` and `Clerk`."""
 
     name = "schedule"
@@ -61,12 +61,6 @@ class Schedule:
 
     async def run(self) -> None:
         await self._scheduler.run(self)
-
-    def wants(self, message: Incoming) -> bool:
-        return False
-
-    async def take(self, message: Incoming) -> None:
-        """It never wants one."""
 
     async def command(self, call: Call) -> str:
         """`schedule ...`, `birthday ...`, `bedtime ...`."""
