@@ -73,7 +73,9 @@ class House:
         self._notices = Notices()
         self._guilds = Guilds(kit.bus, kit.shelf)
         self._asked: dict[asyncio.Task[None], int] = {}
-        """Work that people have asked for → the message."""
+        """Work that people have asked for, and explanations of why it is not done → the message."""
+        self._doing: set[asyncio.Task[None]] = set()
+        """The work among it: explanations may wait for Discord's limits without anybody else waiting."""
         self._codes: dict[str, str] = {}
         self._told: HouseState | None = None
 
@@ -187,15 +189,18 @@ class House:
             self._inbox.queue.look(message.channel_id, message.id)
         if not is_open:
             self._ask(self._closed(row, message), message)
-        elif len(self._asked) < TASKS:
-            self._ask(self._do(row, message), message)
+        elif len(self._doing) < TASKS:
+            task = self._ask(self._do(row, message), message)
+            self._doing.add(task)
+            task.add_done_callback(self._doing.discard)
         else:
             self._ask(self._reply(row, message, sentence("busy")), message)
 
-    def _ask(self, work: Coroutine[object, object, None], message: Incoming) -> None:
+    def _ask(self, work: Coroutine[object, object, None], message: Incoming) -> asyncio.Task[None]:
         task = self._tasks.create_task(work)
         self._asked[task] = message.id
         task.add_done_callback(self._asked.pop)
+        return task
 
     async def _forget(self, message_ids: tuple[int, ...]) -> None:
         for task, message_id in self._asked.items():

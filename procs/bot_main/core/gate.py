@@ -72,7 +72,7 @@ HOLDING = (Phase.STARTING, Phase.ACTIVE, Phase.STOPPING)
 """Phases in which features stand back."""
 UNKNOWN_MS = 2_000
 """After a start nothing is known yet, so everything stands back for so long."""
-LOST_MS = 3_000
+LOST_MS = 2_500
 """A wanted session whose level was lost counts for so long beyond its lease: its sink may be restarting."""
 NOTICE_MS = 60_000
 """A sentence is said to a person once in this time."""

@@ -43,3 +43,23 @@ async def test_of_200_attempts_in_a_session_none_begins_and_one_afterwards_does(
                 await asyncio.sleep(0.005)
 
         await asyncio.wait_for(begins(), 10)
+
+
+async def test_explanations_that_wait_for_discord_keep_nobody_from_what_is_asked_afterwards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gate_module, "TICK_S", 0.005)
+    async with living(tmp_path) as home:
+        marked: list[int] = []
+
+        async def react(channel_id: int, message_id: int, emoji: str) -> None:
+            marked.append(message_id)
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(home.chat, "react", react)
+        await home.sink(Phase.ACTIVE)
+        wishes = [await home.says("draw a cat", is_addressed=True) for _ in range(20)]
+        await until(lambda: set(marked) == {wish.id for wish in wishes})
+        await home.sink(Phase.IDLE)
+        await home.says("draw a dog", is_addressed=True)
+        await until(lambda: home.painter.n == 1)
