@@ -181,7 +181,7 @@ CODES: dict[str, Code] = {
     ),
     "session_none": Code(
         "Miku is in no session.",
-        "Let her join first.",
+        "Let her join first: `./miku join`, or `!miku join` in Discord.",
     ),
     "quiet_hours": Code(
         "These are quiet hours in this server: Miku does not speak now.",

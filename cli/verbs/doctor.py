@@ -79,7 +79,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
     """Check everything; exit code 0 = well, 1 = warnings, 2 = failures."""
     with view.progress("checking ...") as progress:
         settings, finding = check_settings()
-        results = [_result("settings", finding, 0.0)]
+        results, situation = [_result("settings", finding, 0.0)], None
         if settings is not None:
             situation = await _situation(Stack(settings))
             progress.tell(f"checking {len(CHECKS)} things ...")
@@ -87,7 +87,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
     if args.json:
         view.line(json.dumps([dataclasses.asdict(result) for result in results], indent=2))
     else:
-        _show(view, results)
+        _show(view, results, is_running=situation is not None and situation.running)
     return max(EXIT_CODES[result.state] for result in results)
 
 
@@ -137,7 +137,7 @@ async def _listen(stack: Stack) -> dict[str, Health]:
         return {src: health for src, _, health in view.items()}
 
 
-def _show(view: View, results: list[Result]) -> None:
+def _show(view: View, results: list[Result], *, is_running: bool) -> None:
     table = Table("", "check", "found", "what to do", box=None, pad_edge=False)
     signs = {Grade.OK: "ok", Grade.WARN: "warn", Grade.FAIL: "FAIL"}
     for result in results:
@@ -146,4 +146,6 @@ def _show(view: View, results: list[Result]) -> None:
     view.table(table)
     worst = max(results, key=lambda result: EXIT_CODES[result.state])
     if worst.state is Grade.OK:
-        view.line("All is well.")
+        view.line(
+            "All is well." if is_running else "All is well. Miku is not running: `./miku up` starts her."
+        )

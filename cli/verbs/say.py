@@ -48,6 +48,8 @@ async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
         check(outcome)
         if args.wav is not None:
             await asyncio.to_thread(_keep, stack, outcome, args.wav)
+        elif outcome.recording:
+            view.note(f"Played into {stack.recordings_path / outcome.recording}; to hear her: ./miku link")
     return EXIT_FAILED if outcome.cut else EXIT_OK
 
 

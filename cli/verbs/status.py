@@ -123,7 +123,7 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
         speaking = "speaking" if session["turn"] else "silent"
         view.line(f"session {session['session']}: {session['phase']} in {session['sink']}, {speaking}")
     if not sessions:
-        view.line("no session")
+        view.line('no session: ./miku say "Hello" begins one, and so does !miku join in Discord')
     invite = next((process.facts["invite"] for process in processes if process.facts.get("invite")), "")
     if invite:
         view.line(f"Invite her into a Discord server: {invite}")
