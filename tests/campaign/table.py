@@ -3,6 +3,7 @@
 from bus.topics import NODES
 from tests.campaign.campaign import Campaign, Limit
 from tests.campaign.plays import (
+    blocks,
     clocks,
     deaths,
     decoders,
@@ -155,6 +156,15 @@ CAMPAIGNS: tuple[Campaign, ...] = (
         20, soak.f28_loops,
     ),
     Campaign(
+        "F29", "in Discord: attempts of every feature while she speaks",
+        "nothing begins, who asks is told once; everything works afterwards",
+        200 // blocks.EACH, blocks.f29_attempts, blocks.EACH, "attempts a feature",
+        limits=(
+            Limit("block seen, ms", 0.99, 250),
+            *(Limit(f"ended to {name} works, s", 1, 6) for name in blocks.ATTEMPTED),
+        ),
+    ),
+    Campaign(
         "F31", "every order of starting five processes without a supervisor",
         "the first text is spoken",
         len(orders.ORDERS), orders.f31_order,
@@ -197,6 +207,16 @@ CAMPAIGNS: tuple[Campaign, ...] = (
             Limit("deficit per 3,000 frames", 1, 3), Limit("bursts", 1, 0),
             Limit("gap p99, ms", 1, 22), Limit("gap worst, ms", 1, 60),
         ),
+    ),
+    Campaign(
+        "U24", "sentences that only sound like wishes, among real wishes, while she speaks",
+        "no false block; a wish is explained to each person once in a minute",
+        500 // blocks.SENTENCES, blocks.u24_words, blocks.SENTENCES, "sentences",
+    ),
+    Campaign(
+        "U25", "sessions that end in order, or whose sink dies",
+        "nothing begins meanwhile; 6 s after the end every feature works",
+        1_000 // blocks.SESSIONS, blocks.u25_sessions, blocks.SESSIONS, "sessions",
     ),
     Campaign(
         "U3", "sentences through the whole stack, by either kind of voice server",

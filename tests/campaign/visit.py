@@ -82,13 +82,16 @@ class Visit:
     """Somebody in two new rooms: the hall, where she is called, and the study, where people write to her."""
 
     def __init__(self, house: House, watch: Watch) -> None:
-        number = next(_numbers)
         self.house, self.watch = house, watch
         self.home, self.stack = house.home, house.home.stack
-        self.hall, self.study = f"hall-{number}", f"study-{number}"
-        for place in (self.hall, self.study):
-            self.home.remote.director.place(name=place)
+        self.hall, self.study = self.room("hall"), self.room("study")
         self._supervisor = SupervisorRpc(self.stack.state_path / "supervisor.sock")
+
+    def room(self, kind: str) -> str:
+        """The name of a new text channel."""
+        name = f"{kind}-{next(_numbers)}"
+        self.home.remote.director.place(name=name)
+        return name
 
     # --- talking ------------------------------------------------------------------------------------
 
