@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from bus.messages import Phase, SessionState
-from bus.testing import MemoryNode
+from bus.testing import FakeClock, MemoryNode
 from procs.bot_main.backends.base_feed import Feed
 from procs.bot_main.backends.base_images import Attachments, Painted, Painter, VisionModel
 from procs.bot_main.backends.base_model import Picture
@@ -47,6 +47,8 @@ RETURN_MS = 6_000
 CAT = Attachment(1, "cat.png", "https://cdn.discordapp.com/cat.png", "image/png", 100)
 QUARREL = "Evil Miku is so much cooler than Miku, they should fight!!"
 POST = "It is Miku Monday!"
+WALL_MS = 1_700_000_000_000
+"""When the hand-played chat begins."""
 
 
 class HandPainter:
@@ -141,13 +143,25 @@ class Home:
 
 
 @asynccontextmanager
-async def living(tmp_path: Path) -> AsyncIterator[Home]:
+async def living(
+    tmp_path: Path,
+    chat: HandChat | None = None,
+    clock: FakeClock | None = None,
+    model: HandModel | None = None,
+) -> AsyncIterator[Home]:
+    """One life of the house.
+
+    Args:
+        tmp_path: where its queue is; the same one again for a next life.
+        chat, clock: that go on from life to life.
+        model: that writes.
+    """
     for name in ("default", "portrait"):
         Image.new("RGB", (8, 8), "red").save(tmp_path / f"{name}.png")
-    node = MemoryNode("bot_main", ("control.session.",))
+    node = MemoryNode("bot_main", ("control.session.",), clock or FakeClock(wall_ms=WALL_MS))
     gate, shelf = SessionGate(node), Shelf(node, DictDocuments())
     node.fake_clock.advance_ms(2_000)
-    chat, eyes, painter, shop = HandChat(), HandModel(), HandPainter(), HandFeed()
+    chat, eyes, painter, shop = chat or HandChat(), HandModel(), HandPainter(), HandFeed()
     services = {
         VisionModel: eyes,
         Attachments: HandFiles(),
@@ -167,7 +181,9 @@ async def living(tmp_path: Path) -> AsyncIterator[Home]:
         FigurineSettings(HandFeed.url, POLL_MS / 1000),
         Personas(),
     )
-    kit = Kit(node, chat, gate, shelf, HandModel(), services, {type(each): each for each in sections})
+    kit = Kit(
+        node, chat, gate, shelf, model or HandModel(), services, {type(each): each for each in sections}
+    )
     inbox = Inbox(node, chat, SqliteQueue(tmp_path / "queue.db"), 100, 50)
     await inbox.load()
     house = House(kit, inbox, lambda command: row_of(command).feature, lambda message: False)
