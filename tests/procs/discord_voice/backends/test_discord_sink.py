@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bus.errors import BackendError
-from procs.discord_voice.backends import discord_link
+from procs.discord_voice.backends import discord_link, udp_path
 from procs.discord_voice.core.link import Move, Policy, event_of
 from procs.sink.backends.base import Moved, Renew
 from tests.discord.director import Director
@@ -329,9 +329,9 @@ async def test_udp_into_nothing_is_told_as_blocked(house: House) -> None:
 async def test_udp_that_is_blocked_later_is_noticed_by_the_keepalives(
     joined: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(discord_link, "KEEPALIVE_S", 0.1)
-    monkeypatch.setattr(discord_link, "ECHO_WAIT_S", 0.1)
-    monkeypatch.setattr(discord_link, "DISCOVERY_WAIT_S", 0.1)
+    monkeypatch.setattr(udp_path, "KEEPALIVE_S", 0.1)
+    monkeypatch.setattr(udp_path, "ECHO_WAIT_S", 0.1)
+    monkeypatch.setattr(udp_path, "DISCOVERY_WAIT_S", 0.1)
     joined.director.bot("Miku").voice_closes(4002)
     await until(lambda: joined.director.places["Lounge"].heard().keepalives > 2)
     joined.director.faults.arm("udp_in", times=None)
