@@ -70,7 +70,7 @@ class Inbox:
         """
         loop = asyncio.get_running_loop()
         self.queue = Queue(*self._limits, await loop.run_in_executor(self._thread, self._store.load))
-        self._health.works(self._store.damaged_as)
+        await self._try(Changes())  # what can be read may take nothing
         # An earlier life may have ended between the disk and the mark.
         self._unmarked = {row.id: row.message for row in self.queue.rows.values() if row.is_marked}
         self.changed.set()
@@ -145,8 +145,8 @@ class Inbox:
         """Write all changes so far; False if the disk does not take them now."""
         async with self._writing:
             self._unwritten = self.queue.take_changes().over(self._unwritten)
-            if not self._unwritten:
-                return not self.code
+            if not self._unwritten and not self.code:
+                return True
             changes, self._unwritten = self._unwritten, Changes()
             is_written = not self.code and await self._try(changes)
             # After a failure the file may be a new one: it gets everything.

@@ -44,7 +44,8 @@ class Shelf:
             BadSettings: a newer version of Miku wrote it.
         """
         self._kept = await asyncio.get_running_loop().run_in_executor(self._thread, self._documents.load)
-        self._health.works(self._documents.damaged_as)
+        if not await self._try({}):  # what can be read may take nothing
+            self._changed.set()
 
     def get(self, kind: str, key: str) -> Document | None:
         """A document, None if there is none. Not to be changed: `put` another one."""

@@ -7,7 +7,7 @@ aside, never deleted. Source: SQLite's documentation of result codes, WAL and `u
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -66,7 +66,7 @@ class SqliteFile:
         return self._db
 
     def load(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        """What `read` finds in it, or in a new one if it is damaged.
+        """What `read` finds in it, or in a new one if it is damaged; it need not take anything yet.
 
         Raises:
             BadSettings: it is of a newer version, or can't be used.
@@ -80,7 +80,10 @@ class SqliteFile:
             self.set_aside()
             return read(self.connected())
         except (sqlite3.Error, OSError) as error:
-            raise BadSettings(f"{self.path.name} can't be used: {error}. Correct state_dir.") from None
+            with suppress(sqlite3.Error, OSError):
+                return self._read_alone(read)
+            text = f"{self.path.name} can't be used: {error}. Free some space, or correct state_dir."
+            raise BadSettings(text) from None
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> None:
         """Do `work` in one transaction; on disk on return.
@@ -120,6 +123,20 @@ class SqliteFile:
         db, self._db = self._db, None
         if db is not None:
             db.close()
+
+    def _read_alone(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What `read` finds where the disk has no room for a write-ahead log's shared memory.
+
+        Source: SQLite's documentation of WAL, use without shared memory.
+        """
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as db:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            checked = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if (checked, version) != ("ok", len(self._migrations)):
+                raise sqlite3.DatabaseError("it must be written before it can be read")
+            return read(db)
 
     def _let_go(self, error: Exception) -> str:
         """Close it after a failure, set it aside if it is damaged; returns the reason of the failure."""

@@ -186,6 +186,33 @@ async def test_a_full_disk_is_shown_and_once_there_is_room_all_is_written_and_ma
     assert [posted.post.reply_to for posted in chat.posted] == [before.id, during.id]
 
 
+async def test_on_a_full_disk_she_lives_again_with_all_that_is_on_it_and_says_so(path: Path):
+    chat = HandChat()
+    (message,) = asks(chat, 1)
+    store = SqliteQueue(path)
+    store.write(Changes({message.id: Row(message, True)}))  # not closed, as when killed
+    with full_disk():
+        async with life(path, chat, is_open=True) as now:
+            await until(lambda: not now.inbox.queue.rows)
+            assert (now.node.health.state, now.code) == (NodeState.READY, "store_failed")
+            assert [posted.post.reply_to for posted in chat.posted] == [message.id]
+    async with life(path, chat, is_open=True) as then:
+        assert then.code == ""
+        await until(lambda: not then.inbox.queue.rows)
+    assert [posted.post.reply_to for posted in chat.posted] == [message.id], "and not again"
+    store.close()
+
+
+async def test_a_disk_that_is_full_at_the_start_is_green_again_by_itself(path: Path):
+    left(path, [])
+    with full_disk():
+        living = life(path, HandChat())
+        now = await living.__aenter__()
+        assert now.code == "store_failed"
+    await until(lambda: now.code == "")
+    await living.__aexit__(None, None, None)
+
+
 @pytest.mark.parametrize("spoil", [damage, Path.unlink], ids=["damaged", "deleted"])
 async def test_a_file_that_is_lost_while_she_lives_is_begun_anew_with_all_she_knows(
     path: Path, spoil: Callable[[Path], None]

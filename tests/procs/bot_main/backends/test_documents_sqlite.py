@@ -62,7 +62,7 @@ def test_a_file_of_a_newer_version_is_refused(path: Path):
 def test_a_folder_that_can_not_be_made_is_one_sentence(tmp_path: Path):
     (tmp_path / "state").write_text("a file where the folder should be")
     store = SqliteDocuments(tmp_path / "state" / "shelf.db")
-    with pytest.raises(BadSettings, match="Correct state_dir"):
+    with pytest.raises(BadSettings, match="correct state_dir"):
         store.load()
     with pytest.raises(BackendError, match="store_failed"):
         store.write({("mood", "1"): HAPPY})
