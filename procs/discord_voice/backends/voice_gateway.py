@@ -27,6 +27,8 @@ CLOSE_S = 1.0
 """For the closing handshake; a dead server does not hold anybody up."""
 MESSAGE_LIMIT_BYTES = 1 << 20
 """Of the voice gateway; the largest real ones (a welcome to a big group) have some ten kilobytes."""
+HEARTBEAT_MIN_MS = 1_000
+"""Whatever the server says: with less, a thread would do nothing but beat."""
 _CLIENTS_CONNECT, _CLIENT_DISCONNECT, _RESUMED = 11, 13, 9
 
 
@@ -71,6 +73,10 @@ class VoiceSocket(DiscordVoiceWebSocket):
 
     async def received_message(self, msg: dict[str, Any]) -> None:
         """Take a message in."""
+        if msg["op"] == self.HELLO:
+            if self._keep_alive is not None:
+                return  # one more thread would beat for ever
+            msg["d"]["heartbeat_interval"] = max(HEARTBEAT_MIN_MS, msg["d"]["heartbeat_interval"])
         await super().received_message(msg)
         self.resumed |= msg["op"] == _RESUMED
         others: set[int] = self._connection.voice_client.others  # type: ignore[attr-defined]

@@ -65,7 +65,8 @@ async def test_a_command_is_acknowledged_and_answered_once(stage: Scene, fault: 
     assert stage.director.places["general"].texts == ["coming"]
 
 
-async def test_a_refusal_by_an_address_in_front_of_discord_is_waited_out(stage: Scene) -> None:
+@pytest.mark.parametrize("wait", ["0.1", "nan", "soon", "-5"])
+async def test_a_refusal_by_an_address_in_front_of_discord_is_waited_out(stage: Scene, wait: str) -> None:
     """A 429 that does not come from Discord itself has no `Via`; the library takes it for a ban."""
     n_refused = 0
     too_many = server._too_many
@@ -75,7 +76,7 @@ async def test_a_refusal_by_an_address_in_front_of_discord_is_waited_out(stage: 
         n_refused += 1
         answer = too_many(*args)  # type: ignore[arg-type]
         del answer.headers["Via"]
-        answer.headers["Retry-After"] = "0.1"
+        answer.headers["Retry-After"] = wait
         return answer
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Frames leave numbered and encrypted; what nobody could read does not leave; sound waits for keys a while."""
+"""Frames leave numbered and encrypted; what nobody could read does not leave; sound waits for keys."""
 
 import struct
 from dataclasses import dataclass, field
