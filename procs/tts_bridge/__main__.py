@@ -6,7 +6,8 @@ from bus.topics import TTS_SERVER_PORT_OFFSET
 from procs.tts_bridge.app import TtsBridge
 from procs.tts_bridge.backends.base import TtsBackend
 from procs.tts_bridge.backends.resample import SwResampler
-from procs.tts_bridge.backends.soprano_zmq import CurveKeys, SopranoZmq
+from procs.tts_bridge.backends.soprano_link import CurveKeys
+from procs.tts_bridge.backends.soprano_zmq import SopranoZmq
 from procs.tts_bridge.config import Config
 
 

@@ -27,8 +27,8 @@ from procs.llm_streamer.core import deltas
 from procs.llm_streamer.core.failures import Failure
 from procs.llm_streamer.core.sse import SseParser
 from procs.tts_bridge.backends.rvc_ws import _is_error, _is_warm
-from procs.tts_bridge.backends.soprano_zmq import _chunk_of, _header_of, _server_error
 from procs.tts_bridge.core.sentences import Piece
+from procs.tts_bridge.core.soprano import chunk_of, header_of, server_error
 from procs.tts_server.core import link
 from tests.bus.samples import SAMPLES
 from tests.bus.test_codec import mutated
@@ -54,12 +54,12 @@ def _events(chunk: bytes) -> object:
 
 def _link_reply(data: bytes) -> object:
     """A reply of a voice server on the Soprano link."""
-    header = _header_of([data, bytes(8)])
+    header = header_of([data, bytes(8)])
     if header is None:
         raise DecodeError("not a header")
     if "code" in header:
-        raise _server_error(header)
-    return _chunk_of(header, bytes(8), Piece(0, "a text", tuple(range(6)), ends_sentence=True))
+        raise server_error(header)
+    return chunk_of(header, bytes(8), Piece(0, "a text", tuple(range(6)), ends_sentence=True))
 
 
 def _link_request(data: bytes) -> object:

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from bus.errors import BackendError
-from procs.tts_bridge.backends import rvc_ws, soprano_zmq
+from procs.tts_bridge.backends import rvc_ws, soprano_link
 from procs.tts_bridge.backends.base import TtsBackend
 from procs.tts_bridge.backends.rvc_ws import RvcWs
 from procs.tts_bridge.backends.soprano_zmq import SopranoZmq
@@ -146,7 +146,7 @@ async def test_a_voice_that_warms_up_says_so(stage):
 
 
 async def test_a_server_that_is_gone_is_unreachable_and_found_again(stage, monkeypatch):
-    for adapter in (rvc_ws, soprano_zmq):
+    for adapter in (rvc_ws, soprano_link):
         monkeypatch.setattr(adapter, "CONNECT_PATIENCE_S", 0.2)
     await stage.backend.warm_up()
     await stage.server.__aexit__(None, None, None)

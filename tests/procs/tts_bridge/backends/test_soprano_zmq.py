@@ -6,9 +6,12 @@ import pytest
 import zmq
 
 from bus.errors import BackendError
-from procs.tts_bridge.backends import soprano_zmq
-from procs.tts_bridge.backends.soprano_zmq import CurveKeys, SopranoZmq
+from procs.tts_bridge.backends import soprano_link, soprano_zmq
+from procs.tts_bridge.backends.soprano_link import CurveKeys
+from procs.tts_bridge.backends.soprano_zmq import SopranoZmq
 from procs.tts_bridge.core.chunk import WordMark
+from procs.tts_bridge.core.sentences import Piece
+from procs.tts_bridge.core.soprano import chunk_of
 from tests.doubles.soprano import Fault, SopranoDouble, parts
 from tests.doubles.tone_voice import ToneVoice
 from tests.procs.tts_bridge.backends.speaking import Ear, hear
@@ -63,7 +66,7 @@ async def test_the_rate_is_what_the_header_says(server, voice, rate_hz):
 async def test_a_header_without_rate_and_format_means_soprano(server, voice):
     server.header = {"sample_rate": 32_000, "dtype": "f32le"}
     assert (await hear(voice, "As named.")).text == "As named."
-    chunk = soprano_zmq._chunk_of({}, bytes(8), soprano_zmq.Piece(0, "x", (0,), True))
+    chunk = chunk_of({}, bytes(8), Piece(0, "x", (0,), True))
     assert (chunk.rate_hz, chunk.encoding) == (32_000, "f32le")
 
 
@@ -174,7 +177,7 @@ async def test_a_cut_request_is_cancelled_at_the_server(server, voice):
 
 
 async def test_a_server_killed_in_mid_request_is_noticed_at_once(server, context, monkeypatch):
-    monkeypatch.setattr(soprano_zmq, "CONNECT_PATIENCE_S", 0.3)
+    monkeypatch.setattr(soprano_link, "CONNECT_PATIENCE_S", 0.3)
     patient = SopranoZmq(context, server.url, stall_timeout_s=60)
     server.faults.append(Fault.MUTE_MIDWAY)
     task = asyncio.create_task(hear(patient, "Killed."))
@@ -200,7 +203,7 @@ async def test_the_embedded_voice_is_reached_with_keys_only(context, monkeypatch
         assert (await voice.warm_up())["engine"] == "tones"
         assert (await hear(voice, "With keys.")).text == "With keys."
         await voice.close()
-        monkeypatch.setattr(soprano_zmq, "CONNECT_PATIENCE_S", 0.3)
+        monkeypatch.setattr(soprano_link, "CONNECT_PATIENCE_S", 0.3)
         stranger = SopranoZmq(context, server.url, STALL_S)
         with pytest.raises(BackendError) as error:
             await stranger.warm_up()
@@ -245,8 +248,8 @@ async def test_the_servers_errors_have_codes_of_ours(server, voice, code, ours, 
 
 async def test_more_turns_than_one_connection_may_hold_share_several(server, voice):
     server.synthesis_s = 0.2
-    texts = [f"Turn {number}." for number in range(2 * soprano_zmq.LINK_REQUESTS + 1)]
+    texts = [f"Turn {number}." for number in range(2 * soprano_link.LINK_REQUESTS + 1)]
     heard = await asyncio.gather(*(hear(voice, text) for text in texts))
     assert [h.text for h in heard] == texts
-    assert server.most_at_once <= soprano_zmq.LINK_REQUESTS
+    assert server.most_at_once <= soprano_link.LINK_REQUESTS
     assert len(voice._links) == 3
