@@ -102,8 +102,9 @@ class Inbox:
                 for message in waiting:
                     if not await self._mark_waiting(message):
                         break
-            while self.queue.released:
-                await self.unmark(self.queue.released.pop(next(iter(self.queue.released))))
+            for message in list(self.queue.released.values()):
+                if not await self.unmark(message):
+                    break
             await asyncio.sleep(MARK_RETRY_S)
 
     async def put(self, message: Incoming, *, is_marked: bool, looks: bool = True) -> Kept:
@@ -147,12 +148,11 @@ class Inbox:
             self._unwritten = self.queue.take_changes().over(self._unwritten)
             if not self._unwritten and not self.code:
                 return True
-            changes, self._unwritten = self._unwritten, Changes()
-            is_written = not self.code and await self._try(changes)
+            is_written = not self.code and await self._try(self._unwritten)
             # After a failure the file may be a new one: it gets everything.
-            if not is_written and not await self._try(self.queue.whole().over(changes)):
-                self._unwritten = changes
+            if not is_written and not await self._try(self.queue.whole().over(self._unwritten)):
                 return False
+            self._unwritten = Changes()
             return True
 
     async def _try(self, changes: Changes) -> bool:
@@ -185,11 +185,16 @@ class Inbox:
         except BackendError as error:
             self._bus.log.debug("mark", code=error.code)
 
-    async def unmark(self, message: Incoming) -> None:
-        """It waits no longer."""
+    async def unmark(self, message: Incoming) -> bool:
+        """It waits no longer; False if the chat does not answer now: then it is tried again."""
         self._unmarked.pop(message.id, None)
         async with self._marking:
             try:
                 await self._chat.unreact(message.channel_id, message.id, MARK)
             except BackendError as error:
                 self._bus.log.debug("mark", code=error.code)
+                if error.code == "discord_unreachable":
+                    self.queue.release(message)
+                    return False
+            self.queue.released.pop(message.id, None)
+            return True

@@ -134,7 +134,7 @@ class Queue:
         self.doubted = set(saved.rows)
         """Rows whose message may have been changed or deleted while nobody was there to be told."""
         self.released: dict[int, Incoming] = {}
-        """Marked messages that wait no longer and get no answer of their own; for who takes the marks off."""
+        """Messages that wait no longer, and whose marks are still to be taken off."""
         self.seen = dict(saved.seen)
         self._settled = dict.fromkeys(sorted(saved.settled))
         self._dropped = dict(saved.dropped)
@@ -159,7 +159,8 @@ class Queue:
             self._drop(message)
             return Kept.REFUSED
         while len(waiting := self._waiting()) >= self._limit:
-            self._release(waiting[0])
+            if waiting[0].is_marked:
+                self.release(waiting[0].message)
             self._drop(waiting[0].message)
         self._keep(Row(message, is_marked))
         self.rows = dict(sorted(self.rows.items()))
@@ -258,6 +259,12 @@ class Queue:
         while len(self._settled) > KNOWN_IDS:
             del self._settled[next(iter(self._settled))]
 
+    def release(self, message: Incoming) -> None:
+        """Its mark is to be taken off later."""
+        self.released[message.id] = message
+        while len(self.released) > RELEASED:
+            del self.released[next(iter(self.released))]
+
     # --- messages that get no answer of their own ----------------------------------------------------
 
     def fold(self, now_ms: int) -> None:
@@ -270,7 +277,8 @@ class Queue:
 
     def _fold_old(self, rows: list[Row]) -> None:
         for row in rows[:-1]:
-            self._release(row)
+            if row.is_marked:
+                self.release(row.message)
             self.settle(row.id)
         names = _listed([row.message.author.name for row in rows])
         many = f"{len(rows)} messages" if len(rows) > 1 else "a message"
@@ -304,12 +312,6 @@ class Queue:
         last_id = max(message.id, known.last_id if known else 0)
         dropped = Dropped(message.guild_id, message.author.name, n_messages, last_id)
         self._dropped[place] = self._changes.dropped[place] = dropped
-
-    def _release(self, row: Row) -> None:
-        if row.is_marked:
-            self.released[row.id] = row.message
-        while len(self.released) > RELEASED:
-            del self.released[next(iter(self.released))]
 
     def _waiting(self) -> list[Row]:
         return [row for row in self.rows.values() if not row.pages]

@@ -149,6 +149,7 @@ async def test_messages_that_share_a_notice_keep_no_mark(path: Path):
             await now.inbox.put(message, is_marked=True)
         await until(lambda: marks(chat, messages) == [False] * 3 + [True] * 2)
         now.node.fake_clock.advance_ms(OLD_MS + 10_000)
+        chat.fails("unreact", times=4)
         now.gate.open()
         await until(lambda: not now.inbox.queue.rows)
         await until(lambda: not any(marks(chat, messages)))
