@@ -9,7 +9,6 @@ afterwards: what is left in a buffer there never speaks in a later turn. Where t
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ import aiohttp
 
 from bus.audio import SAMPLE_RATE_HZ
 from bus.errors import BackendError
+from procs.tts_bridge.backends.rvc_connection import Connection
 from procs.tts_bridge.core.chunk import Chunk, Encoding
 from procs.tts_bridge.core.segments import Outcome, Segments, tokens_of
 from procs.tts_bridge.core.sentences import Piece
@@ -29,10 +29,6 @@ INTERRUPT_PATIENCE_S = 1.0
 
 BLOB_LIMIT_BYTES = 16 * 1024 * 1024
 """Largest message accepted: 87 s of float32 at 48 kHz, where the server cuts at 200 characters."""
-
-BACKLOG_LIMIT_BYTES = 32 * 1024 * 1024
-"""Sound that may wait for the playout window, three minutes: beyond it the connection is not read, and TCP
-slows the server. Reading ahead this far keeps its keepalive pings answered."""
 
 HEALTH_LIMIT_BYTES = 64 * 1024
 """Of a health answer that long, the rest is not looked at."""
@@ -63,7 +59,7 @@ class RvcWs:
         self._stall_timeout_s = stall_timeout_s
         self._quiet_s = quiet_s
         self._client: aiohttp.ClientSession | None = None
-        self._spares: list[_Connection] = []
+        self._spares: list[Connection] = []
         self._n_turns = 0
         self._interrupting: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -111,7 +107,7 @@ class RvcWs:
         """The first sound of a turn is here: time to warm up the connection of the next."""
         self._start(self._refill())
 
-    def throw_away(self, connection: "_Connection") -> None:
+    def throw_away(self, connection: Connection) -> None:
         """A connection has served its turn."""
         self._start(connection.close())
 
@@ -156,7 +152,7 @@ class RvcWs:
         else:
             await spare.close()
 
-    async def _connect(self) -> "_Connection":
+    async def _connect(self) -> Connection:
         timeout = aiohttp.ClientWSTimeout(ws_close=0.2)
         try:
             async with asyncio.timeout(CONNECT_PATIENCE_S):
@@ -165,7 +161,7 @@ class RvcWs:
                 )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unreachable(error) from None
-        return _Connection(socket)
+        return Connection(socket)
 
     def _unreachable(self, error: Exception) -> BackendError:
         status = f"HTTP {error.status}" if isinstance(error, aiohttp.WSServerHandshakeError) else ""
@@ -257,7 +253,7 @@ class _Turn:
 class _Attempt:
     """A turn's text and sound on one connection."""
 
-    def __init__(self, connection: "_Connection", segments: Segments, pitch_shift: float) -> None:
+    def __init__(self, connection: Connection, segments: Segments, pitch_shift: float) -> None:
         self.connection = connection
         self._segments = segments
         self._pitch_shift = pitch_shift
@@ -310,91 +306,6 @@ class _Attempt:
         """Text went out: what a silence means has changed."""
         self._touched_s = asyncio.get_running_loop().time()
         self.connection.wake()
-
-
-class _Connection:
-    """One WebSocket, read ahead into a bounded backlog: a dead one is noticed, pings are answered."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.failure: BaseException | None = None
-        self._socket = socket
-        self._blobs: deque[bytes] = deque()  # BACKLOG_LIMIT_BYTES in all
-        self._n_bytes = 0
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
-        self._reader = asyncio.create_task(self._read())
-
-    async def send(self, message: dict[str, object]) -> None:
-        """Send one message; on a connection that has failed the reader says so."""
-        try:
-            await self._socket.send_str(json.dumps(message))
-        except (ConnectionError, aiohttp.ClientError) as error:
-            self._fail(f"could not send: {type(error).__name__}")
-
-    def next_blob(self) -> bytes | None:
-        """Sound that waits, None if there is none.
-
-        Raises:
-            BackendError: there is none, and none will come.
-        """
-        if self._blobs:
-            blob = self._blobs.popleft()
-            self._n_bytes -= len(blob)
-            self._room.set()
-            return blob
-        if self.failure is not None:
-            raise self.failure
-        return None
-
-    async def news(self) -> None:
-        """Wait until something has happened."""
-        self._news.clear()
-        await self._news.wait()
-
-    def wake(self) -> None:
-        """Let the waiting one look again."""
-        self._news.set()
-
-    async def close(self) -> None:
-        """Close; what the server still says is not heard."""
-        self._reader.cancel()
-        await asyncio.wait([self._reader])
-        await self._socket.close()
-
-    async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is aiohttp.WSMsgType.BINARY:
-                await self._take(message.data)
-            elif message.type is aiohttp.WSMsgType.TEXT and _is_error(message.data):
-                self._fail("the server reports an error")
-            elif message.type is aiohttp.WSMsgType.ERROR:
-                self._fail("the connection broke")
-        self._fail("the server closed the connection")
-
-    async def _take(self, blob: bytes) -> None:
-        self._blobs.append(blob)
-        self._n_bytes += len(blob)
-        self._news.set()
-        while self._n_bytes > BACKLOG_LIMIT_BYTES:
-            self._room.clear()
-            await self._room.wait()
-
-    def fail(self, error: BaseException) -> None:
-        """Nothing more will come; the first reason counts."""
-        self.failure = self.failure or error
-        self._news.set()
-
-    def _fail(self, detail: str) -> None:
-        self.fail(BackendError("tts_failed", detail))
-
-
-def _is_error(text: str) -> bool:
-    """Whether a JSON message reports an error; what else a server may tell is not ours to know."""
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(message, dict) and "error" in message
 
 
 def _is_warm(body: bytes) -> bool:

@@ -26,7 +26,8 @@ from procs.guardian.backends.listener import _notice as listener_notice
 from procs.llm_streamer.core import deltas
 from procs.llm_streamer.core.failures import Failure
 from procs.llm_streamer.core.sse import SseParser
-from procs.tts_bridge.backends.rvc_ws import _is_error, _is_warm
+from procs.tts_bridge.backends.rvc_connection import _is_error
+from procs.tts_bridge.backends.rvc_ws import _is_warm
 from procs.tts_bridge.core.sentences import Piece
 from procs.tts_bridge.core.soprano import chunk_of, header_of, server_error
 from procs.tts_server.core import link

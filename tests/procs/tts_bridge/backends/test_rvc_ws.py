@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from bus.errors import BackendError
-from procs.tts_bridge.backends import rvc_ws
+from procs.tts_bridge.backends import rvc_connection
 from procs.tts_bridge.backends.rvc_ws import RvcWs
 from procs.tts_bridge.core.pcm import to_int16
 from procs.tts_bridge.core.sentences import Piece
@@ -168,7 +168,7 @@ async def test_what_else_the_server_tells_is_passed_over(server, voice):
 
 
 async def test_sound_read_ahead_is_bounded(server, voice, monkeypatch):
-    monkeypatch.setattr(rvc_ws, "BACKLOG_LIMIT_BYTES", 40_000)
+    monkeypatch.setattr(rvc_connection, "BACKLOG_LIMIT_BYTES", 40_000)
     server.cut = parts(10_000)
     ear, text = Ear(), "A sentence that fills the backlog, and more."
     heard = await ear.listen(voice, [text] * 3)
