@@ -10,6 +10,7 @@ from tests.campaign.plays import (
     discord,
     disks,
     exactness,
+    gaps,
     interruptions,
     levels,
     models,
@@ -21,6 +22,7 @@ from tests.campaign.plays import (
     stalls,
     strangers,
     voices,
+    words,
 )
 
 CAMPAIGNS: tuple[Campaign, ...] = (
@@ -92,6 +94,12 @@ CAMPAIGNS: tuple[Campaign, ...] = (
         "F5", "control messages lost, doubled, reordered; writers and readers restart",
         "the reader knows the truth in 6 s; no dead turn ever lives again",
         100, levels.f5_levels, levels.SEQUENCES, "sequences",
+    ),
+    Campaign(
+        "F10", "in Discord: the gateway is away for 1, 30, 90 and 600 s, and people write meanwhile",
+        "each message is answered once, in order; more than 50 share a notice; nothing where she never was",
+        60 * len(gaps.GAPS_S), gaps.f10_gaps,
+        limits=(Limit("back to all answered, s", 0.95, 30),),
     ),
     Campaign(
         "F14", "eight faults of the language model's server, every other time stopped",
@@ -207,6 +215,22 @@ CAMPAIGNS: tuple[Campaign, ...] = (
             Limit("deficit per 3,000 frames", 1, 3), Limit("bursts", 1, 0),
             Limit("gap p99, ms", 1, 22), Limit("gap worst, ms", 1, 60),
         ),
+    ),
+    Campaign(
+        "U21", "in Discord: 500 messages by 25 people in one session, of which 100 may wait",
+        "each is answered once, in order, or counted in the one notice of its channel",
+        5, words.u21_many, words.MESSAGES, "messages",
+        patience_s=2 * words.LONG_S,
+    ),
+    Campaign(
+        "U22", "messages that are edited and deleted while they wait and while they are answered",
+        "the newest words are answered; what is gone is not",
+        1_000 // words.WORDS, words.u22_edits, words.WORDS, "messages",
+    ),
+    Campaign(
+        "U23", "messages missed in gaps of a second to twenty hours, over several lives",
+        "each is answered once, or shares a digest (older than 6 h) or a notice (more than 50)",
+        100, gaps.u23_missed, gaps.GAPS, "gaps",
     ),
     Campaign(
         "U24", "sentences that only sound like wishes, among real wishes, while she speaks",

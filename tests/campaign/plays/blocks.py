@@ -13,14 +13,16 @@ from dataclasses import replace
 import pytest
 
 from bus.messages import Phase
+from bus.testing import FakeClock
 from procs.bot_main import gate as gate_module
 from procs.bot_main import outbox as outbox_module
 from procs.bot_main.core.gate import FEATURES, NOTICE_MS, Action, row
 from tests.campaign.campaign import Run
 from tests.campaign.visit import LOUNGE, MARK, PATIENCE_S, Visit, visiting
 from tests.e2e.house import SEEN, SONG
-from tests.procs.bot_main.features.full_house import CAT, QUARREL, Home, living
-from tests.procs.bot_main.hand_chat import ANNA
+from tests.procs.bot_main.features.full_house import CAT, QUARREL, WALL_MS, Home, living
+from tests.procs.bot_main.features.hands import HandModel, call
+from tests.procs.bot_main.hand_chat import ANNA, HandChat
 from tests.waiting import until, wait_until
 
 # --- F29 ------------------------------------------------------------------------------------------------
@@ -157,6 +159,11 @@ BETWEEN_MS = 30 * 60_000
 STANDING_BACK = tuple(each.name for each in FEATURES if each.action is not Action.QUEUED)
 
 
+def keep_pace(chat: HandChat, clock: FakeClock) -> None:
+    """What is written from now on is written now: ids of the hand-played chat are seconds since it began."""
+    chat._n = max(chat._n, (clock.wall_ns() // 1_000_000 - WALL_MS) // 1_000)
+
+
 @contextmanager
 def quick() -> Iterator[None]:
     """Waits that are for people are none."""
@@ -177,6 +184,8 @@ async def u25_sessions(run: Run) -> None:
 async def _session(home: Home, run: Run) -> None:
     dice, topic = run.dice, "control.session.discord_voice"
     home.node.fake_clock.advance_ms(BETWEEN_MS)
+    keep_pace(home.chat, home.node.fake_clock)
+    await home.house.command(call("mood", "happy"))  # asleep she would react to nothing
     before = {name: home.n_begun(name) for name in STANDING_BACK}
     for phase in (Phase.STARTING, Phase.ACTIVE)[: dice.randint(1, 2)]:
         await home.sink(phase)
@@ -198,7 +207,10 @@ async def _session(home: Home, run: Run) -> None:
         home.phase = Phase.IDLE  # what the sink says once it is back, which is after this
     for name in STANDING_BACK:
         await _begins(home, name)
-    await until(lambda: waiting.id in [posted.post.reply_to for posted in home.chat.posted], 20)
+    answers = [HandModel().answer]
+    await until(
+        lambda: [p.post.text for p in home.chat.posted if p.post.reply_to == waiting.id] == answers, 20
+    )
 
 
 async def _attempt(home: Home, name: str) -> None:
