@@ -33,7 +33,7 @@ from procs.bot_main.core.permissions import Level
 from procs.bot_main.core.running import Asked, Outcome
 from procs.bot_main.courier import Courier
 from procs.bot_main.features.base import Call
-from procs.bot_main.guilds import Guilds
+from procs.bot_main.guilds import EXPORT, Guilds
 from procs.bot_main.health import HealthBoard
 from procs.bot_main.household import House
 from procs.bot_main.links import Links
@@ -345,10 +345,12 @@ class Front:
         if not visit.guild_id:
             return "❌ Settings belong to a server: ask me there."
         name, value = asked.arguments.get("name", ""), asked.arguments.get("value", "")
-        if not value:
-            return self._guilds.shown(visit.guild_id, "" if name.lower() == "show" else name)
+        if name.lower() == EXPORT:
+            return self._guilds.exported(visit.guild_id)
         if name.lower() == "show":
-            return self._guilds.shown(visit.guild_id, value)
+            name, value = value, ""
+        if not value and (not name or self._guilds.knows(name)):
+            return self._guilds.shown(visit.guild_id, name)
         return self._guilds.change(visit.guild_id, name, value, visit.person.id)
 
     def _help(self, level: Level) -> str:

@@ -5,7 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from bus import Bus
-from procs.bot_main.core import guild_settings, quiet
+from procs.bot_main.core import guild_settings, quiet, settings_copy
 from procs.bot_main.core.chat import Names
 from procs.bot_main.core.guild_settings import GuildSettings, Wrong
 from procs.bot_main.shelf import Shelf
@@ -14,6 +14,8 @@ from procs.bot_main.zone_now import zone_name
 KIND = "guild"
 """Kind of the documents; the key is the server's id."""
 QUIET = "quiet_hours"
+EXPORT, IMPORT = "export", "import"
+"""Words in the place of a setting's name."""
 
 
 class Guilds:
@@ -47,6 +49,10 @@ class Guilds:
         is_quiet = quiet.is_quiet(hours, 60 * now.hour + now.minute)
         return f"{quiet.clock(hours[1])} ({zone})" if is_quiet else ""
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a setting of that name."""
+        return name.lower() in {row.name for row in guild_settings.SETTINGS}
+
     def shown(self, guild_id: int, name: str = "") -> str:
         """A server's values as text."""
         text = guild_settings.shown(self._shelf.get(KIND, str(guild_id)), name)
@@ -59,11 +65,18 @@ class Guilds:
         """Change a setting, at once; returns what to answer."""
         key, at_ms = str(guild_id), self._bus.clock.wall_ns() // 1_000_000
         before, names = self._shelf.get(KIND, key), self._names(guild_id)
-        document = guild_settings.changed(before, name, text, by, at_ms, names)
+        if is_import := name.lower() == IMPORT:
+            document = settings_copy.imported(before, text, by, at_ms, names)
+        else:
+            document = guild_settings.changed(before, name, text, by, at_ms, names)
         if isinstance(document, Wrong):
             return document.said
         self._shelf.put(KIND, key, document)
-        return f"✅ {self.shown(guild_id, name)}"
+        return f"✅ {self.shown(guild_id, '' if is_import else name)}"
+
+    def exported(self, guild_id: int) -> str:
+        """What a server has changed, as JSON."""
+        return f"```json\n{settings_copy.exported(self._shelf.get(KIND, str(guild_id)))}\n```"
 
     def _local(self, guild_id: int) -> tuple[str, datetime]:
         """A server's time zone and its time now."""

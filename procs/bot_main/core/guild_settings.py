@@ -207,6 +207,15 @@ def cells(row: Row) -> tuple[str, ...]:
     return f"`{row.name}`", _wanted(row), _text(row, row.default), row.help
 
 
+def written(row: Row, document: Mapping[str, Any] | None) -> str:
+    """A setting's value in words that `changed` takes."""
+    value = getattr(values(document), row.name)
+    is_named = row.kind in (Kind.ROLE, Kind.CHANNEL, Kind.CHANNELS, Kind.PEOPLE)
+    if not is_named:
+        return _text(row, value)
+    return " ".join(map(str, value if isinstance(value, tuple) else [value] if value else [])) or "none"
+
+
 def _line(row: Row, document: Mapping[str, Any]) -> str:
     value = getattr(values(document), row.name)
     text = f"`{row.name}` = {_text(row, value)}"

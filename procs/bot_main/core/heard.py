@@ -27,7 +27,7 @@ def heard_text(text: str, spoken: SpokenState | None, played_ms: int) -> str:
     if spoken is None or played_ms <= 0:
         return ""
     if spoken.complete and played_ms >= spoken.duration_ms:
-        return text
+        return text[: spoken.marks[-1].end_char] if spoken.is_shortened and spoken.marks else text
     begun = [mark for mark in spoken.marks if mark.start_ms < played_ms]
     if not begun:
         return ""

@@ -159,10 +159,11 @@ class Running:
         """The part of the reply that people have got: by ear, or as text where the sound failed.
 
         The text is on show in full (`report.reply`) while it comes, so a failure of the voice or the sink
-        leaves it with the people; after an interruption only the sound counts.
+        leaves it with the people; after an interruption only the sound counts. What was too long to be spoken
+        is written to its end.
         """
-        unmarked = outcome.kind is TurnKind.DONE and self._spoken is None
-        if unmarked or (outcome.kind is TurnKind.FAILED and self._failures.keys() - {MODEL, HAND_OVER}):
+        is_written = outcome.kind is TurnKind.DONE and (self._spoken is None or self.is_shortened)
+        if is_written or (outcome.kind is TurnKind.FAILED and self._failures.keys() - {MODEL, HAND_OVER}):
             return self._text
         return heard_text(self._text, self._spoken, self._played_ms)
 

@@ -41,6 +41,31 @@ async def test_a_channel_or_role_that_is_not_there_is_answered_with_the_nearest(
     assert "= <#20> <#21> (" in evening.chat.answers(by_slash)[0].text
 
 
+# --- export and import ---------------------------------------------------------------------------
+
+
+async def test_what_was_exported_can_be_imported_and_one_mistake_changes_nothing(evening: Evening):
+    for line in ("prompt_channel #general", "quiet_hours 22-7", "notices off", f"blocked <@{ANNA.id}>"):
+        await sets(evening, line)
+    copy = await sets(evening, "export")
+    assert copy.startswith('```json\n{"prompt_channel": "10"')
+    for name in ("prompt_channel", "quiet_hours", "notices", "blocked"):
+        await sets(evening, f"{name} default")
+    assert await sets(evening, "export") == "```json\n{}\n```"
+    kept = copy.removeprefix("```json\n").removesuffix("\n```")
+    said = await sets(evening, "import " + kept.replace('"off"', '"maybe"'))
+    assert said == "❌ `notices` takes `on` or `off`. " + said.partition("`off`. ")[2]
+    assert said.endswith("Nothing is changed.")
+    assert await sets(evening, "export") == "```json\n{}\n```"
+    assert "`quiet_hours` = 22:00-07:00 (default none; changed by" in await sets(evening, f"import {kept}")
+    assert await sets(evening, "export") == copy
+    assert "Did you mean `panel`?" in await sets(evening, "panle")
+    assert "Did you mean `panel`?" in await sets(evening, "show panle")
+    assert (await sets(evening, "Show Panel")).startswith("`panel` = on (default)")
+    for nonsense in ("", "{}", "[1]", "x", '{"panel": true}', "[" * 3_000):
+        assert (await sets(evening, f"import {nonsense}")).startswith("❌ `import` takes")
+
+
 # --- quiet hours ---------------------------------------------------------------------------------
 
 

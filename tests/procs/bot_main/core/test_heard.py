@@ -94,3 +94,8 @@ def test_never_more_is_heard_than_was_played(reply: tuple[str, SpokenState], pla
 def test_what_was_heard_stays_heard(reply: tuple[str, SpokenState], played_ms: int, more_ms: int):
     text, spoken = reply
     assert heard_text(text, spoken, played_ms + more_ms).startswith(heard_text(text, spoken, played_ms))
+
+
+def test_of_a_reply_that_was_too_long_the_spoken_part_was_heard():
+    shortened = SpokenState(1, 400, complete=True, marks=(Mark(0, 0, 4),), is_shortened=True)
+    assert heard_text("One. Two.", shortened, 400) == "One."
