@@ -204,6 +204,10 @@ class World:
     def prompts(self) -> list[tuple[int, Prompt]]:
         return [(turn, message) for _, message, _, turn in self.node.pushed]
 
+    def told(self, index: int) -> list[str]:
+        """What the model was told in the given prompt, without the persona."""
+        return [message.content for message in self.prompts[index][1].messages[1:]]
+
     @property
     def sessions(self) -> list[str]:
         return [session for topic, session in self.node.states if topic == "control.intent"]
