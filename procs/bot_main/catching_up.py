@@ -20,7 +20,9 @@ from procs.bot_main.outage import Outage
 MISSED = 50
 """More missed messages of a channel than this become one notice."""
 FETCHED = 500
-"""Messages of a channel that are looked at."""
+"""Messages of people that are asked for in one go."""
+MOST = 2_000
+"""Of a channel that are looked at; what is beyond is given up, and logged."""
 RETRY_S = 5.0
 """Between two tries while the chat does not answer."""
 
@@ -99,8 +101,7 @@ class CatchingUp:
             self._outage.ends()
 
     async def _fetch(self, channel_id: int) -> None:
-        after_id = self._inbox.queue.seen.get(channel_id, 0)
-        messages = await self._chat.history(channel_id, after_id, FETCHED)
+        messages = await self._messages(channel_id)
         missed = [(row, message) for message in messages if (row := self._row(message))]
         if len(missed) > MISSED:
             await self._inbox.drop([message for _, message in missed])
@@ -111,6 +112,19 @@ class CatchingUp:
         self._inbox.queue.look(channel_id, newest)
         if missed:
             self._bus.log.info("missed messages", messages=len(missed))
+
+    async def _messages(self, channel_id: int) -> list[Incoming]:
+        """What people wrote in a channel since its watermark, oldest first."""
+        after_id = self._inbox.queue.seen.get(channel_id, 0)
+        found: list[Incoming] = []
+        while len(found) < MOST:
+            more = await self._chat.history(channel_id, after_id, FETCHED)
+            found += more
+            if len(more) < FETCHED:
+                return found
+            after_id = more[-1].id
+        self._bus.log.warning("missed messages", given_up_beyond=MOST)
+        return found
 
     def _row(self, message: Incoming) -> Row | None:
         """Who wants a missed message; commands and what is old are left, but answers are owed for long."""

@@ -29,6 +29,8 @@ WAITING = 50
 CONVERSATIONS = 1_000
 """Direct conversations whose channel is remembered."""
 HISTORY_LOOKED_AT = 400
+"""Messages of a channel, in one go."""
+HISTORY_LOOKS = 5
 PRESENCE_CHARS = 128
 NICKNAME_CHARS = 32
 _UNKNOWN_EMOJI = 10014
@@ -205,9 +207,13 @@ class DiscordChat:
     # --- reading ------------------------------------------------------------------------------------
 
     async def history(self, channel_id: int, after_id: int, limit: int) -> list[Incoming]:
-        session = self._session
-        messages = await self._messages(channel_id, after_id)
-        people = [one for one in messages if session.eyes.is_a_persons(one)]
+        session, people = self._session, list[discord.Message]()
+        for _ in range(HISTORY_LOOKS):
+            messages = await self._messages(channel_id, after_id)
+            people += [one for one in messages if session.eyes.is_a_persons(one)]
+            if len(messages) < HISTORY_LOOKED_AT or len(people) >= limit:
+                break
+            after_id = messages[-1].id
         return [session.read(one) for one in people[: max(0, limit)]]
 
     async def message(self, channel_id: int, message_id: int) -> Incoming | None:

@@ -444,6 +444,17 @@ async def test_very_many_missed_messages_become_one_notice(tmp_path, probes):
         assert "60 messages" in home.chat.texts()[1]
 
 
+async def test_a_missed_message_is_found_behind_much_chatter(tmp_path, probes):
+    async with living(tmp_path, TEXT) as home:
+        known = await home.says("before", is_addressed=True)
+        await until(lambda: home.answered() == [known.id])
+        for _ in range(catching_up.FETCHED + 1):
+            home.chat.says("chatter")
+        missed = home.chat.says("missed", is_addressed=True)
+        home.house.online()
+        await until(lambda: home.answered() == [known.id, missed.id])
+
+
 async def test_a_chat_that_does_not_answer_is_asked_again(tmp_path, probes):
     async with living(tmp_path, TEXT) as home:
         known = await home.says("before", is_addressed=True)

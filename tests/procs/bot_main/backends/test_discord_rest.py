@@ -235,6 +235,17 @@ async def test_a_login_that_is_closed_meanwhile_is_an_error_with_a_code(stage: S
         assert failed.value.code == "discord_unreachable"
 
 
+async def test_people_are_found_behind_many_messages_of_bots(
+    stage: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procs.bot_main.backends.discord_bot.HISTORY_LOOKED_AT", 2)
+    begun = stage.director.person("Ann").says("general", "one").id
+    for text in ("mine", "mine too", "and this"):
+        await stage.chat.send(stage.general, Post(text))
+    stage.director.person("Ann").says("general", "two")
+    assert [one.text for one in await stage.chat.history(stage.general, begun, 10)] == ["two"]
+
+
 async def test_only_discords_own_word_says_that_a_message_is_gone(stage: Scene) -> None:
     asked = stage.director.person("Ann").says("general", "one").id
     reading = "GET /channels/{channel}/messages/{message}"
