@@ -9,11 +9,11 @@ import pytest
 
 from bus.errors import BackendError
 from procs.bot_main.backends.discord_bot import WAITING
-from procs.bot_main.core.chat import Button, File, Incoming, Invoked, Mask, Post
+from procs.bot_main.core.chat import DM, Button, ChatEvent, File, Incoming, Invoked, Mask, Online, Post
 from tests.discord.faults import Point
 from tests.discord.rest import server
 from tests.discord.rules import Rules
-from tests.procs.bot_main.backends.discord_scene import HURRIED, Scene, make_chat, scene
+from tests.procs.bot_main.backends.discord_scene import HURRIED, Scene, make_chat, running, scene
 from tests.waiting import until
 
 pytestmark = pytest.mark.flow
@@ -244,6 +244,26 @@ async def test_people_are_found_behind_many_messages_of_bots(
         await stage.chat.send(stage.general, Post(text))
     stage.director.person("Ann").says("general", "two")
     assert [one.text for one in await stage.chat.history(stage.general, begun, 10)] == ["two"]
+
+
+async def test_a_direct_message_is_found_as_it_is_now_also_by_a_life_that_never_heard_of_its_channel(
+    stage: Scene, tmp_path: Path
+) -> None:
+    ann = stage.director.person("Ann")
+    ann.writes_to("Miku", "frist")
+    told = await stage.next(Incoming)
+    ann.edits(told.id, "first")
+    heir, events = (
+        make_chat(stage.director.discord, tmp_path, stage.director.bot("Miku").token),
+        list[ChatEvent](),
+    )
+    async with running(heir, events):
+        await until(lambda: any(isinstance(event, Online) for event in events))
+        found = await heir.message(told.channel_id, told.id)
+        assert found is not None
+        assert (found.text, found.guild_id, found.author.id) == ("first", DM, told.author.id)
+        ann.deletes(told.id)
+        assert await heir.message(told.channel_id, told.id) is None
 
 
 async def test_only_discords_own_word_says_that_a_message_is_gone(stage: Scene) -> None:
