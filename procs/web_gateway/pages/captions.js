@@ -16,6 +16,7 @@ export class Caption {
     this.cutAt = null;
     this.outcome = "";
     this.message = "";
+    this.finish = null; // to be called once its last words have sounded
   }
 
   /** A piece of the reply; one that came before (a replay) changes nothing. */

@@ -20,18 +20,17 @@ export class Link extends EventTarget {
   #attempt = 0;
   #wantsEnd = false;
   #timers = new Set();
+  #life = 0;
 
   /** What the gateway calls the session; empty without one. */
   get session() { return this.#session; }
 
   /** Ask for a session. */
-  join(user) {
+  join() {
     this.#reset();
-    this.#user = user;
     this.#set("joining");
     this.#connect("/ws");
   }
-  #user = "";
 
   /** Take up the session that this tab had before it was loaded anew; false if it had none. */
   resume() {
@@ -125,7 +124,7 @@ export class Link extends EventTarget {
     this.send({
       type: "session.start",
       audio: { encoding: "pcm_s16le", sample_rate_hz: 16_000, channels: 1 },
-      metadata: { client: "page", user: this.#user, output: { mode: "audio", sample_rate_hz: 48_000 } },
+      metadata: { client: "page", output: { mode: "audio", sample_rate_hz: 48_000 } },
     });
   }
 
@@ -173,9 +172,9 @@ export class Link extends EventTarget {
 
   /** A connection on which nothing comes for so long is dead, whatever the network says. */
   #watchLife() {
-    this.#timers.delete(this.life);
-    clearTimeout(this.life);
-    this.life = this.#later(DEAD_MS, () => {
+    this.#timers.delete(this.#life);
+    clearTimeout(this.#life);
+    this.#life = this.#later(DEAD_MS, () => {
       const socket = this.#socket;
       this.#socket = null;
       socket?.close();

@@ -198,7 +198,7 @@ async function join() {
   conversation.clear();
   openSound();
   const answer = await fetch("/api/me").catch(() => null);
-  if (answer?.ok) link.join("");
+  if (answer?.ok) link.join();
   else notice(answer ? NO_LINK : ENDS.unreachable);
 }
 
@@ -228,13 +228,15 @@ function silence() {
 
 /** The sound takes the other way, or comes back. */
 async function switchDirect() {
-  if (!byId("direct").checked) return closeDirect();
+  if (!byId("direct").checked) {
+    closeDirect();
+    return;
+  }
   try {
     await direct.open(link.session);
   } catch (error) {
     directFailed(`WebRTC can't be used here: ${error.message}`);
   }
-  return undefined;
 }
 
 function closeDirect() {
