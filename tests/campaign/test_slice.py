@@ -19,6 +19,10 @@ RUNS: dict[str, tuple[int, ...]] = {
     "S6": (0, 3, 4, 5),
     "F1": (3,),
     "F2": (17,),
+    "F4": (),
+    "F6": (9,),
+    "F7": (8,),
+    "F10": (4,),
     "F14": (0, 3, 12),
     "F15": (5, 8),
     "F16": (3,),
@@ -26,13 +30,19 @@ RUNS: dict[str, tuple[int, ...]] = {
     "F20": (0, 1, 2),
     "F21": (0, 1, 2, 3),
     "F23": (2,),
+    "F29": (),
     "F36": (2,),
     "D1": (5,),
     "D2": (7,),
     "D3": (1,),
     "U3": (1,),
+    "U21": (),
 }
-"""Which runs are played: those that are quick and have no like among the other tests; else the first."""
+"""Which runs are played: those that are quick and have no like among the other tests; else the first.
+
+F4, F29 and U21 take half a minute and more; their likes are `test_gate.py`, `test_blocked_attempts.py` and
+`test_house.py` in the room of bot_main, and `test_features.py` among the end-to-end tests.
+"""
 
 
 def _slices() -> Iterator[object]:

@@ -57,7 +57,7 @@ def _gap(visit: Visit, run: Run, gap_s: int) -> None:
     visit.answer(visit.says("hello"))
     is_resumed = gap_s == min(GAPS_S)
     n_missed = MANY + run.dice.randrange(10) if run.dice.random() < 0.2 and not is_resumed else 0
-    with _away(visit):
+    with _away(visit, run):
         began_s = time.monotonic()
         missed = [
             visit.says(f"question {n}", run.dice.choice(PEOPLE))
@@ -86,7 +86,7 @@ def _gap(visit: Visit, run: Run, gap_s: int) -> None:
 
 
 @contextmanager
-def _away(visit: Visit) -> Iterator[None]:
+def _away(visit: Visit, run: Run) -> Iterator[None]:
     """Her connection is cut, and none can be made; in the end she is online again."""
     faults = visit.home.remote.faults
     faults.arm(point="resume", code=4000, times=None)
@@ -97,7 +97,9 @@ def _away(visit: Visit) -> Iterator[None]:
         yield
     finally:
         faults.disarm()
+    mended_s = time.monotonic()
     wait_until(visit.home.bot.is_online, PATIENCE_S)
+    run.note("mended to online, s", time.monotonic() - mended_s)
 
 
 # --- U23 ------------------------------------------------------------------------------------------------
