@@ -3,6 +3,7 @@
 import itertools
 import os
 import socket
+from collections import deque
 
 from bus.topics import PORT_SPAN
 
@@ -10,14 +11,28 @@ _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _FIRST = 20_000 + 6_000 * (_WORKER % 2)
 """Below the kernel's ephemeral range, so that no outgoing connection takes one of them."""
 _bases = itertools.count(_FIRST + (os.getpid() % 50) * PORT_SPAN, PORT_SPAN)
+_claims: deque[socket.socket] = deque(maxlen=40)
+"""What keeps other runs of the tests away until the ports are bound; the oldest are long in use or done with."""
 
 
 def free_base_port() -> int:
-    """First of `PORT_SPAN` ports that nobody uses now."""
+    """First of `PORT_SPAN` ports that nobody uses now, nor is about to."""
     while True:
         base = _FIRST + (next(_bases) - _FIRST) % 5_960
-        if all(_is_free(base + offset) for offset in range(PORT_SPAN)):
+        if all(_is_free(base + offset) for offset in range(PORT_SPAN)) and _is_claimed(base):
             return base
+
+
+def _is_claimed(base: int) -> bool:
+    """Claim it, by a name in the kernel that ends with this process."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        claim.bind(f"\0miku-test-ports-{base}")
+    except OSError:
+        claim.close()
+        return False
+    _claims.append(claim)
+    return True
 
 
 def _is_free(port: int) -> bool:
