@@ -11,8 +11,10 @@ _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 _FIRST = 20_000 + 6_000 * (_WORKER % 2)
 """Below the kernel's ephemeral range, so that no outgoing connection takes one of them."""
 _bases = itertools.count(_FIRST + (os.getpid() % 50) * PORT_SPAN, PORT_SPAN)
-_claims: deque[socket.socket] = deque(maxlen=40)
-"""What keeps other runs of the tests away until the ports are bound; the oldest are long in use or done with."""
+_CLAIMS = 40
+"""Kept at once: the oldest ports are long in use, or done with."""
+_claims: deque[socket.socket] = deque()
+"""What keeps other runs of the tests away until the ports are bound."""
 
 
 def free_base_port() -> int:
@@ -32,6 +34,8 @@ def _is_claimed(base: int) -> bool:
         claim.close()
         return False
     _claims.append(claim)
+    if len(_claims) > _CLAIMS:
+        _claims.popleft().close()
     return True
 
 
