@@ -241,8 +241,10 @@ class Node(Receiver):
 
     def _publish(self, row: Topic, body: bytes, session: str, turn: int) -> None:
         assert self._publisher is not None
-        header = self._stamper.stamp(row.name, session, turn)
-        self._publisher.send(wire.pack(row.name, header, body))
+        self._publisher.send(self._stamped(row, body, session, turn))
+
+    def _stamped(self, row: Topic, body: bytes, session: str, turn: int) -> list[bytes]:
+        return wire.pack(row.name, self._stamper.stamp(row.name, session, turn), body)
 
     def _row(self, name: str, message: object) -> Topic:
         if name not in self.writes:
@@ -271,14 +273,17 @@ class Node(Receiver):
         self._own_levels.pop((topic, session), None)
 
     def emit(self, topic: str, message: object, session: str = "", turn: int = 0) -> None:
+        """An event tells of work: it is stamped now, and leaves once this step of the work is done."""
         row = self._row(topic, message)
-        self._publish(row, codec.encode(message), session, turn)
+        assert self._publisher is not None
+        parts = self._stamped(row, codec.encode(message), session, turn)
+        asyncio.get_running_loop().call_soon(self._publisher.send, parts)
         if topic in self._echoed:
             self._observe_own(row, message, session, turn)
 
     async def push(self, topic: str, message: object, session: str, turn: int) -> None:
         row = self._row(topic, message)
-        parts = wire.pack(topic, self._stamper.stamp(topic, session, turn), codec.encode(message))
+        parts = self._stamped(row, codec.encode(message), session, turn)
         await self._pushers[topic].push(parts)
         if self._publisher is not None and self._publisher.is_watched(row.name):
             self._publisher.send(parts)

@@ -247,6 +247,8 @@ class Publisher:
 
     def send(self, parts: Parts) -> None:
         """Send to whoever subscribes; a subscriber that does not read loses, nobody waits."""
+        if self._socket.closed:
+            return
         _send(self._socket, parts)
         if _events(self._socket) & _POLLIN:
             self._loop.call_soon(self._read_subscriptions)

@@ -36,7 +36,7 @@ from procs.bot_main.core.prompts import prompt_of
 from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
 from procs.bot_main.ledger import Ledger
 
-BEAT_S = 0.1
+BEAT_S = 0.25
 """How often deadlines are looked at: they are seconds, so this much later is nothing."""
 
 RENEW_MS = 10_000
