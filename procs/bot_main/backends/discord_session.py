@@ -39,6 +39,14 @@ FAREWELL_S = 1.0
 Notify = Callable[[ChatEvent], None]
 
 
+def members_in_charge(team: discord.Team) -> frozenset[int]:
+    """User ids of those in the application's team who may change it: who was only invited, or may only read,
+    is no owner. Source: "Teams" of Discord's developer documentation."""
+    accepted = [one for one in team.members if one.membership_state is discord.TeamMembershipState.accepted]
+    in_charge = {one.id for one in accepted if one.role is not discord.TeamMemberRole.read_only}
+    return frozenset(in_charge | ({team.owner_id} if team.owner_id else set()))
+
+
 class TooOften(Exception):
     """So many sessions have begun that the next one must wait for long."""
 
@@ -97,9 +105,8 @@ class Session(discord.Client):
         """Behind the login: who owns her."""
         application = self.application
         if application is not None:
-            team = application.team.members if application.team else []
-            owners = frozenset(one.id for one in [*team, application.owner])
-            self.eyes = Eyes(self, owners)
+            team = application.team
+            self.eyes = Eyes(self, members_in_charge(team) if team else frozenset({application.owner.id}))
 
     async def hang_up(self) -> None:
         """Close so that the gateway session, and her voice with it, lives on for a successor."""
