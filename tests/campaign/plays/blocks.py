@@ -29,7 +29,6 @@ from tests.waiting import until, wait_until
 
 EACH = 20
 """Attempts of each feature in one run."""
-ATTEMPTED = ("vision", "drawing", "bipolar", "profile_picture", "autonomous", "figurines", "text_chat")
 EARLY_EVERY_S = 0.02
 """Between their wishes."""
 POLL_S = 6.0
@@ -142,7 +141,7 @@ def _work_again(visit: Visit, run: Run) -> None:
     }
     while done:
         for name in [name for name, is_done in done.items() if is_done()]:
-            run.note(f"ended to {name} works, s", time.monotonic() - ended_s)
+            run.note("ended to each works again, s", time.monotonic() - ended_s)
             del done[name]
         assert time.monotonic() - ended_s < PATIENCE_S, f"do not work again: {', '.join(done)}"
         time.sleep(0.02)
