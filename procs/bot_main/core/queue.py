@@ -172,10 +172,10 @@ class Queue:
             self._drop(message)
 
     def edit(self, message: Incoming) -> None:
-        """New words count as long as no answer is there."""
+        """New words count as long as no answer is there; tries of the old ones don't."""
         row = self.rows.get(message.id)
         if row and not row.pages and row.message.text != message.text:
-            self._keep(replace(row, message=replace(row.message, text=message.text)))
+            self._keep(replace(row, message=replace(row.message, text=message.text), attempts=0))
 
     def delete(self, ids: Iterable[int]) -> list[Row]:
         """Messages are gone: nobody is answered, unless a page of the answer is there. Returns their rows.
@@ -236,7 +236,7 @@ class Queue:
             return True
         if not row.is_marked or row.attempts >= ATTEMPTS:
             return False
-        self._keep(replace(row, due_ms=now_ms + PAUSES_MS[row.attempts - 1]))
+        self._keep(replace(row, due_ms=now_ms + PAUSES_MS[max(0, row.attempts - 1)]))
         return True
 
     def posted(self, id_: int, n_posted: int) -> Row | None:

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procs.bot_main.core.chat import Incoming, Person
-from procs.bot_main.core.queue import ATTEMPTS, OLD_MS, Kept, Queue, Saved
+from procs.bot_main.core.queue import ATTEMPTS, OLD_MS, PAUSES_MS, Kept, Queue, Saved
 
 pytestmark = pytest.mark.unit
 
@@ -68,6 +68,18 @@ def test_edits_count_until_there_is_an_answer_and_an_answer_to_older_words_is_no
     assert queue.answer(queue.begin(1), ("to the new words",))
     queue.edit(said(1, text="newest"))
     assert queue.rows[1].message.text == "new"
+
+
+def test_whoever_edits_again_and_again_while_an_answer_is_made_uses_up_no_tries():
+    queue = Queue(10, 10)
+    queue.put(said(1), is_marked=True)
+    for number in range(2 * ATTEMPTS):
+        asked = queue.begin(1)
+        assert asked.attempts == 1
+        queue.edit(said(1, text=f"words {number}"))
+        assert queue.answer(asked, ("to older words",)) is None
+    assert queue.fail(asked, NOW_MS), "the newest words are tried later"
+    assert queue.next_due_ms() == NOW_MS + PAUSES_MS[0]
 
 
 def test_a_deleted_message_gets_no_answer_unless_its_first_page_is_posted():
