@@ -23,8 +23,9 @@ from bus.sockets import Publisher, Pusher, Reader, Transport
 from bus.topics import NODES, TOPICS, Pattern, Topic, topic
 
 BEAT_S = 1.0
-"""How often health is told and levels are sent again. All nodes beat on the whole second of the machine's
-clock: who follows them wakes once for all."""
+"""How often health is told and levels are sent again. Without a session all nodes beat on the whole second of
+the machine's clock, so that who follows them wakes once for all; while one lives they take turns, so that
+they do not all want the processor within one frame."""
 
 TICK_S = 0.2
 """How often the loop's lag is measured, and lost levels are looked for, while a session lives; at other times
@@ -128,7 +129,7 @@ class Node(Receiver):
         beat_at = loop.time()
         while True:
             if loop.time() >= beat_at:
-                beat_at = (loop.time() // BEAT_S + 1) * BEAT_S
+                beat_at = self._next_beat(loop.time())
                 on_beat()
                 self._beat()
                 self._repeat()
@@ -137,6 +138,11 @@ class Node(Receiver):
             await asyncio.sleep(due - loop.time())
             self._lag_ms = max(self._lag_ms, round((loop.time() - due) * 1000))
             self.tick()
+
+    def _next_beat(self, now_s: float) -> float:
+        is_apart = any(self.sessions()) and self.name in NODES
+        phase_s = BEAT_S * NODES.index(self.name) / len(NODES) if is_apart else 0.0
+        return (now_s - phase_s) // BEAT_S * BEAT_S + BEAT_S + phase_s
 
     def _rest_s(self) -> float:
         """Until there is something to look at between two beats: a lease that ends, the lag."""
