@@ -29,6 +29,7 @@ from procs.bot_main.ledger import Ledger
 from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
 from procs.bot_main.persona_now import spoken_system
+from procs.bot_main.prompting import Prompting
 from procs.bot_main.sessions import Sessions
 from procs.bot_main.shelf import Shelf
 from procs.bot_main.voice import Voice
@@ -179,7 +180,11 @@ class BotMain:
         if self._gpu:
             voice.shortage = self._gpu.shortage
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
-        front = Front(bus, chat, sessions, links, guilds, courier, voice, panels, self._health, side.prefix)
+        prompting = Prompting(bus, chat, sessions, courier, voice, side.prefix)
+        sessions.reread = prompting.reread
+        front = Front(
+            bus, chat, sessions, links, guilds, courier, voice, prompting, panels, self._health, side.prefix
+        )
         sessions.audience = front
         return front
 

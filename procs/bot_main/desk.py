@@ -6,7 +6,6 @@ it on.
 
 import asyncio
 import secrets
-from dataclasses import dataclass
 from functools import partial
 
 from bus import Bus
@@ -14,7 +13,7 @@ from bus.errors import CODES
 from bus.messages import Intent, NodeState, Request, RequestAnswer, RequestKind, TurnKind
 from bus.topics import SINKS
 from procs.bot_main.core.conversation import Conversation, session_id
-from procs.bot_main.core.requests import Answers, Situation, Step, judge
+from procs.bot_main.core.requests import Answers, ChatOrigin, Situation, Step, judge
 from procs.bot_main.core.running import Outcome
 from procs.bot_main.ledger import Ledger
 from procs.bot_main.sessions import Sessions
@@ -24,20 +23,6 @@ RETRY_S = 0.25
 
 PATIENCE_S = 5.0
 """So long a request of the chat waits for its answer; a session leaves in two."""
-
-
-@dataclass(frozen=True)
-class ChatOrigin:
-    """Where in a chat a request comes from, and what its server allows."""
-
-    guild_id: int
-    person: int = 0
-    voice_channel_id: int = 0
-    """For a join."""
-    prompt_channel_id: int = 0
-    """For a join."""
-    max_waiting: int = 0
-    """For a prompt; 0 = as everywhere."""
 
 
 class Desk:
@@ -157,8 +142,7 @@ class Desk:
 
     def _ask(self, request: Request, conversation: Conversation, origin: ChatOrigin | None) -> None:
         session, n_before = conversation.session, conversation.turns.n_before
-        person, limit = (origin.person, origin.max_waiting) if origin else (0, 0)
-        asked = self._sessions.ask(conversation, request, person, limit)
+        asked = self._sessions.ask(conversation, request, origin)
         if asked is None:
             self.answer(RequestAnswer(request.id, False, session, code="busy", waiting=n_before))
         else:

@@ -38,8 +38,9 @@ from procs.bot_main.health import HealthBoard
 from procs.bot_main.household import House
 from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
+from procs.bot_main.prompting import MICROPHONE, Prompting, message_id, request_id
 from procs.bot_main.sessions import Sessions
-from procs.bot_main.voice import MAX_CHARACTERS, STOPPED, Voice
+from procs.bot_main.voice import STOPPED, Voice
 
 T = TypeVar("T")
 
@@ -49,9 +50,7 @@ BEAT_S = 1.0
 MAX_AT_ONCE = 64
 """Commands and prompts being worked on; more are dropped with a log line."""
 
-MICROPHONE, FORBIDDEN, SILENCED = "🎤", "🚫", "🤫"
-PLACES = ("", "1️⃣", "2️⃣", "3️⃣", "4️⃣", "5️⃣", "6️⃣", "7️⃣", "8️⃣", "9️⃣", "🔟")
-"""Reactions that say how many prompts come before."""
+SILENCED = "🤫"
 PRESENCE = "🎤 In Voice Chat"
 ALONE = "👋 Everybody has left, so I left too."
 
@@ -85,6 +84,7 @@ class Front:
         guilds: Guilds,
         courier: Courier,
         voice: Voice,
+        prompting: Prompting,
         panels: Panels,
         health: HealthBoard,
         prefix: str,
@@ -96,6 +96,7 @@ class Front:
         self._guilds = guilds
         self._courier = courier
         self._voice = voice
+        self._prompting = prompting
         self._panels = panels
         self._health = health
         self._prefix = prefix
@@ -105,8 +106,6 @@ class Front:
         self._is_online = False
         self._fallbacks: dict[str, Fallback] = {}
         self._alone: dict[str, Alone] = {}
-        self._places: dict[str, tuple[int, int, str]] = {}
-        """Request of a waiting prompt → the reaction that shows its place."""
         self._told: set[str] = set()
         """Sessions whose involuntary end was told."""
         self._tasks: asyncio.TaskGroup
@@ -145,6 +144,7 @@ class Front:
             case Offline():
                 self._is_online = False
                 self._health.tell("discord", NodeState.DEGRADED, event.code)
+                self._sessions.doubt()
                 if self._house:
                     self._house.offline()
 
@@ -157,6 +157,7 @@ class Front:
         self._health.tell("discord", NodeState.READY, event.code)
         self._presence = ""
         self._show_presence()
+        self._sessions.doubt()
         if self._house:
             self._house.online()
 
@@ -173,80 +174,28 @@ class Front:
 
     def _take(self, message: Incoming) -> None:
         visit = Visit(message.author, message.guild_id, message.channel_id, message.id)
-        line = self._command_line(message)
+        line = commands.line_of(message, self._prefix)
         if line is not None:
             self._begin(self._carry_out(commands.parsed(line, self._prefix), visit))
-        elif self._is_prompt(message) and self._house and self._house.is_wish(_to_her(message)):
+        elif self._prompting.is_for_her(message) and self._house and self._house.is_wish(_to_her(message)):
             self._house.offer(_to_her(message))
-        elif self._is_prompt(message) and message.text.strip():
-            self._begin(self._prompt(message, visit))
+        elif self._prompting.is_for_her(message) and message.text.strip():
+            self._begin(self._prompting.take(message))
         elif self._house:
             by_mention = not message.guild_id or self._guilds.of(message.guild_id).reply_by_mention
             is_addressed = message.is_addressed and by_mention
             self._house.offer(replace(message, is_addressed=is_addressed))
-
-    def _command_line(self, message: Incoming) -> str | None:
-        """What follows the prefix, or the one word of a message to her that is a command's name."""
-        line = commands.behind_prefix(message.source or message.text, self._prefix)
-        if line is None and message.is_addressed:
-            row = commands.row_of(message.text.strip())
-            if row and not any(argument.is_required for argument in row.arguments):
-                return message.text.strip()
-        return line
-
-    def _is_prompt(self, message: Incoming) -> bool:
-        conversation = self._sessions.in_guild(message.guild_id) if message.guild_id else None
-        return conversation is not None and message.channel_id == self._voice.prompt_channel(conversation)
-
-    async def _prompt(self, message: Incoming, visit: Visit) -> None:
-        if self._voice.level(visit.person, visit.guild_id) < Level.TALKER:
-            self._courier.react(message.channel_id, message.id, FORBIDDEN)
-            return
-        refusal, n_before = await self._voice.prompt(
-            visit.person, visit.guild_id, message.text, _request_id(message.id)
-        )
-        if refusal:
-            self._courier.post(message.channel_id, Post(refusal, reply_to=message.id))
-        else:
-            self._acknowledge(visit, n_before)
-
-    def _acknowledge(self, visit: Visit, n_before: int) -> None:
-        self._courier.react(visit.channel_id, visit.message_id, MICROPHONE)
-        request = _request_id(visit.message_id)
-        if n_before and any(c.turns.find(request) for c in self._sessions.all):
-            place = PLACES[min(n_before, len(PLACES) - 1)]
-            self._courier.react(visit.channel_id, visit.message_id, place)
-            self._places[request] = (visit.channel_id, visit.message_id, place)
-
-    def _unplace(self, request: str) -> None:
-        if shown := self._places.pop(request, None):
-            self._courier.unreact(*shown)
 
     def _after_prompts(self, do: Callable[[T], None], what: T) -> None:
         """Do this once the prompts that came before are accepted: those begin in the loop's next turn."""
         asyncio.get_running_loop().call_soon(do, what)
 
     def _reword(self, message: Incoming) -> None:
-        text, verbatim = self._wording(message)
-        request = _request_id(message.id)
-        if 0 < len(text) <= MAX_CHARACTERS and self._sessions.reword(request, text, verbatim=verbatim):
-            return
-        if self._house:
+        if not self._prompting.reword(message) and self._house:
             self._house.edited(message)
 
-    def _wording(self, message: Incoming) -> tuple[str, bool]:
-        """What an edited message asks her, and whether it is to be read out; empty for another command."""
-        line = self._command_line(message)
-        if line is None:
-            return message.text.strip(), False
-        asked = commands.parsed(line, self._prefix)
-        if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
-            return asked.arguments["text"].strip(), asked.row.name == "say"
-        return "", False
-
     def _take_back(self, message_ids: tuple[int, ...]) -> None:
-        for message_id in message_ids:
-            self._sessions.take_back(_request_id(message_id))
+        self._prompting.take_back(message_ids)
         if self._house:
             self._house.deleted(message_ids)
 
@@ -317,14 +266,15 @@ class Front:
 
     async def _speak(self, asked: Command, visit: Visit) -> str:
         text, verbatim = asked.arguments["text"], asked.row.name == "say"
+        person, guild_id = visit.person, visit.guild_id
+        if visit.invoked is None:
+            where = guild_id, visit.channel_id, visit.message_id
+            return await self._prompting.ask(person, *where, text, verbatim=verbatim)
         refusal, n_before = await self._voice.prompt(
-            visit.person, visit.guild_id, text, _request_id(visit.key), verbatim=verbatim
+            person, guild_id, text, request_id(visit.key), verbatim=verbatim
         )
         if refusal:
             return refusal
-        if visit.invoked is None:
-            self._acknowledge(visit, n_before)
-            return ""
         place = f" ({n_before} before it)" if n_before else ""
         return f"{MICROPHONE} {text}{place}"
 
@@ -361,17 +311,17 @@ class Front:
 
     def turn_started(self, conversation: Conversation, asked: Asked) -> None:
         """The place shown at a message is over once it is answered."""
-        self._unplace(asked.request)
+        self._prompting.waits_no_longer(asked.request)
 
     def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
         """What could not be said is written."""
-        self._unplace(ended.asked.request)
+        self._prompting.waits_no_longer(ended.asked.request)
         if not conversation.intent.guild_id:
             return
         fallback = self._fallbacks.setdefault(conversation.session, Fallback())
         channel_id = self._voice.prompt_channel(conversation)
         for number, text in enumerate(fallback.texts(ended, is_over=not conversation.intent.wanted)):
-            reply_to = _message_id(ended.asked.request)
+            reply_to = message_id(ended.asked.request)
             post = Post(text, reply_to=reply_to, nonce=f"t{ended.turn}-{number}")
             self._courier.post(channel_id, post)
 
@@ -421,13 +371,3 @@ class Front:
 def _to_her(message: Incoming) -> Incoming:
     """In the prompt channel all that is written is for her."""
     return replace(message, is_addressed=True)
-
-
-def _request_id(message_id: int) -> str:
-    """The request of a message: the same message is the same request."""
-    return f"m{message_id}"
-
-
-def _message_id(request: str) -> int:
-    """The message of a request, 0 if it came by another door."""
-    return int(request[1:]) if request[:1] == "m" and request[1:].isdecimal() else 0

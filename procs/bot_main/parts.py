@@ -24,7 +24,7 @@ from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.backends.scheduler import ApScheduler
 from procs.bot_main.config import Config
 from procs.bot_main.core.chat import Incoming
-from procs.bot_main.core.commands import behind_prefix, row_of, slash_commands
+from procs.bot_main.core.commands import line_of, row_of, slash_commands
 from procs.bot_main.core.personas import Personas
 from procs.bot_main.features.base import Kit
 from procs.bot_main.gate import SessionGate
@@ -111,6 +111,6 @@ def _owner(command: str) -> str:
 
 def _is_command(prefix: str) -> Callable[[Incoming], bool]:
     def is_command(message: Incoming) -> bool:
-        return behind_prefix(message.text, prefix) is not None
+        return line_of(message, prefix) is not None
 
     return is_command

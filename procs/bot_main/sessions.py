@@ -6,7 +6,7 @@ is due is decided in `core/`.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -33,6 +33,7 @@ from procs.bot_main.core.conversation import (
     intent_behind,
 )
 from procs.bot_main.core.prompts import prompt_of
+from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
 from procs.bot_main.ledger import Ledger
 
@@ -85,6 +86,10 @@ class Sessions:
         """Who Miku is in a guild, as the first message to the model."""
         self.speech_limit_ms: Callable[[int], int] = lambda guild_id: 0
         """How long a reply is spoken in a guild; 0 = to its end."""
+        self.reread: Callable[[Asked], Awaitable[None]] = _taken_as_it_is
+        """Brings a waiting prompt up to its message, in bounded time."""
+        self._rereading: set[str] = set()
+        """Sessions whose next prompt is being reread."""
         self._answer = answer
         self._conversations: dict[str, Conversation] = {}
         self._published: dict[tuple[str, str], object] = {}
@@ -149,11 +154,9 @@ class Sessions:
         conversation.join(request, self._now_ms())
         self._tend(conversation)
 
-    def ask(
-        self, conversation: Conversation, request: Request, person: int = 0, max_waiting: int = 0
-    ) -> Asked | None:
+    def ask(self, conversation: Conversation, request: Request, origin: ChatOrigin | None) -> Asked | None:
         """Accept a prompt; None when too many wait."""
-        asked = conversation.ask(request, self._wall_ms(), self._now_ms(), person, max_waiting)
+        asked = conversation.ask(request, origin, self._wall_ms(), self._now_ms())
         self._tend(conversation)
         return asked
 
@@ -172,6 +175,11 @@ class Sessions:
                 self._commit(conversation)
                 return True
         return False
+
+    def doubt(self) -> None:
+        """What happens to messages is not told for a while: prompts that wait are reread before they run."""
+        for conversation in self.all:
+            conversation.turns.doubt()
 
     def follow_move(self, session: str, voice_channel_id: int) -> None:
         """She was moved by somebody."""
@@ -292,7 +300,9 @@ class Sessions:
         self._tend(conversation)
 
     def _tend(self, conversation: Conversation) -> None:
-        """What is due because something has changed."""
+        """What is due because something has changed; nothing of a session that was forgotten meanwhile."""
+        if self._conversations.get(conversation.session) is not conversation:
+            return
         now_ms = self._now_ms()
         ended = conversation.observe(self._traces(conversation.session), now_ms)
         started = conversation.start_turn(now_ms)
@@ -302,8 +312,17 @@ class Sessions:
             self._tasks.create_task(self._hand_over(conversation, started))
             if self.audience:
                 self.audience.turn_started(conversation, started.asked)
+        elif (doubtful := conversation.doubtful) and conversation.session not in self._rereading:
+            self._rereading.add(conversation.session)
+            self._tasks.create_task(self._make_sure(conversation, doubtful))
         for request in conversation.admitted(now_ms):
             self._answer(RequestAnswer(request, True, conversation.session))
+
+    async def _make_sure(self, conversation: Conversation, asked: Asked) -> None:
+        await self.reread(asked)
+        self._rereading.discard(conversation.session)
+        conversation.turns.trust(asked)
+        self._tend(conversation)
 
     async def _hand_over(self, conversation: Conversation, running: Running) -> None:
         session, turn = conversation.session, running.turn
@@ -354,3 +373,7 @@ class Sessions:
 
     def _wall_ms(self) -> int:
         return self._bus.clock.wall_ns() // 1_000_000
+
+
+async def _taken_as_it_is(asked: Asked) -> None:
+    """Where there is no chat, no message can have changed."""

@@ -15,9 +15,10 @@ from procs.bot_main.core.commands import channel_id, channel_name
 from procs.bot_main.core.conversation import Conversation
 from procs.bot_main.core.permissions import Level, Standing, Votes, level_of
 from procs.bot_main.core.preflight import Call, obstacle
+from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import Outcome
 from procs.bot_main.core.status import NONE, Status, lines
-from procs.bot_main.desk import ChatOrigin, Desk
+from procs.bot_main.desk import Desk
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.links import Links
 from procs.bot_main.sessions import Sessions
@@ -182,9 +183,19 @@ class Voice:
     # --- speaking ------------------------------------------------------------------------------------
 
     async def prompt(
-        self, person: Person, guild_id: int, text: str, request: str, *, verbatim: bool = False
+        self,
+        person: Person,
+        guild_id: int,
+        text: str,
+        request: str,
+        message_channel_id: int = 0,
+        *,
+        verbatim: bool = False,
     ) -> tuple[str, int]:
         """Ask her something, or let her read something out.
+
+        Args:
+            message_channel_id: where the message stands that asks it, 0 if it came by another door.
 
         Returns:
             What to say against it, empty if it was accepted; and the prompts before it.
@@ -202,7 +213,12 @@ class Voice:
             return f"❌ {n_own} of your prompts wait already. Wait until I have answered some of them.", 0
         kind = RequestKind.SPEAK if verbatim else RequestKind.PROMPT
         asked = Request(request, kind, text, SINK, person.name[:NAME_CHARACTERS])
-        origin = ChatOrigin(guild_id, person.id, max_waiting=settings.max_waiting)
+        origin = ChatOrigin(
+            guild_id,
+            person.id,
+            message_channel_id=message_channel_id,
+            max_waiting=settings.max_waiting,
+        )
         answer = await self._desk.ask(asked, origin)
         if answer.accepted:
             return "", answer.waiting

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.permissions import Level
 from procs.bot_main.core.slash import OptionKind, SlashCommand, SlashOption
 
@@ -135,6 +136,19 @@ def behind_prefix(text: str, prefix: str) -> str | None:
     if head.lower() != prefix.lower() or (rest and not rest[0].isspace()):
         return None
     return rest.strip()
+
+
+def line_of(message: Incoming, prefix: str) -> str | None:
+    """What follows the prefix in a message, or the one word of a message to her that is a command's name.
+
+    None if the message is no command.
+    """
+    line = behind_prefix(message.source or message.text, prefix)
+    if line is None and message.is_addressed:
+        row = row_of(message.text.strip())
+        if row and not any(argument.is_required for argument in row.arguments):
+            return message.text.strip()
+    return line
 
 
 def parsed(line: str, prefix: str) -> Command | Unclear:

@@ -18,6 +18,7 @@ from bus.messages import (
     TurnState,
 )
 from procs.bot_main.core.prompts import History, said_by
+from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import Asked, Outcome, Patience, Running, Traces
 from procs.bot_main.core.turns import Turns
 
@@ -249,15 +250,14 @@ class Conversation:
 
     # --- its turns -------------------------------------------------------------------------------
 
-    def ask(
-        self, request: Request, wall_ms: int, now_ms: int, person: int = 0, max_waiting: int = 0
-    ) -> Asked | None:
+    def ask(self, request: Request, origin: ChatOrigin | None, wall_ms: int, now_ms: int) -> Asked | None:
         """Accept a prompt; None when too many wait."""
         self._used_ms = now_ms
         verbatim = request.kind is RequestKind.SPEAK
         user = request.user or self._terms.default_user
-        asked = Asked(0, request.id, user, request.text, verbatim, person)
-        return self.turns.ask(wall_ms, asked, max_waiting)
+        person, channel_id = (origin.person, origin.message_channel_id) if origin else (0, 0)
+        asked = Asked(0, request.id, user, request.text, verbatim, person, channel_id)
+        return self.turns.ask(wall_ms, asked, origin.max_waiting if origin else 0)
 
     def take_back(self, request: str, now_ms: int) -> Ended | None:
         """A prompt was deleted: it waits no longer, or is not answered any further."""
@@ -273,6 +273,11 @@ class Conversation:
     def start_turn(self, now_ms: int) -> Running | None:
         """The prompt to hand over now, if any."""
         return self.turns.start(now_ms, self._terms.patience) if self.phase is Phase.ACTIVE else None
+
+    @property
+    def doubtful(self) -> Asked | None:
+        """The prompt that is to be looked at again now: it would run, if its words were certain."""
+        return self.turns.doubtful if self.phase is Phase.ACTIVE else None
 
     def observe(self, traces: Traces, now_ms: int) -> Ended | None:
         """Take in what the bus shows; returns the running turn if it is over."""

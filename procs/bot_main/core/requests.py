@@ -1,4 +1,4 @@
-"""What becomes of a request from outside Discord: allowed, refused with a code, or not decided yet. Pure.
+"""What becomes of a request: allowed, refused with a code, or not decided yet. Pure.
 
 People's tools repeat a request until they see its answer, so each is decided once: the same id gets the
 same answer again, whatever has changed since.
@@ -20,6 +20,22 @@ ANSWERS_KEPT = 256
 
 NEEDED: dict[RequestKind, str] = {PROMPT: "llm_streamer", SPEAK: "tts_bridge"}
 """Without whose backend a request is hopeless. A prompt without a voice still gets its answer as text."""
+
+
+@dataclass(frozen=True)
+class ChatOrigin:
+    """Where in a chat a request comes from, and what its server allows."""
+
+    guild_id: int
+    person: int = 0
+    voice_channel_id: int = 0
+    """For a join."""
+    prompt_channel_id: int = 0
+    """For a join."""
+    message_channel_id: int = 0
+    """For a prompt: where its message stands, 0 if it came by none."""
+    max_waiting: int = 0
+    """For a prompt; 0 = as everywhere."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ class Asked:
     """Whether the text is spoken as it is, without the model."""
     person: int = 0
     """Id of who asked in a chat, 0 outside one."""
+    channel_id: int = 0
+    """Channel of the chat's message that it came by, 0 if it came by none."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Turns:
         """Largest number issued here or seen on the bus."""
         self.running: Running | None = None
         self.waiting: deque[Asked] = deque()
+        self._doubted: set[int] = set()
+        """Turns of prompts whose message may have been changed or deleted while nobody was told."""
         self._max_waiting = max_waiting
         self._ended = 0
 
@@ -62,9 +64,24 @@ class Turns:
         """A waiting prompt has new words, for the model or to be read out; it keeps its place."""
         self.waiting[self.waiting.index(asked)] = replace(asked, text=text, verbatim=verbatim)
 
+    def doubt(self) -> None:
+        """What happens to messages was not told for a while: who waits by one must be looked at again."""
+        self._doubted = {asked.turn for asked in self.waiting if asked.channel_id}
+
+    def trust(self, asked: Asked) -> None:
+        """A waiting prompt has the words of its message, as far as that can be learned."""
+        self._doubted.discard(asked.turn)
+
+    @property
+    def doubtful(self) -> Asked | None:
+        """The prompt that would run now, if its words were certain."""
+        if self.running is not None or not self.waiting or self.waiting[0].turn not in self._doubted:
+            return None
+        return self.waiting[0]
+
     def start(self, now_ms: int, patience: Patience) -> Running | None:
-        """Let the oldest waiting prompt run; None if one runs already or none waits."""
-        if self.running is not None or not self.waiting:
+        """Let the oldest waiting prompt run; None if one runs already, none waits or it is in doubt."""
+        if self.running is not None or not self.waiting or self.doubtful:
             return None
         self.running = Running(self.waiting.popleft(), patience, now_ms)
         return self.running
@@ -74,6 +91,7 @@ class Turns:
     ) -> None:
         """Go on where an earlier life of this process stopped; the running turn must soon show itself."""
         self.waiting.extend(waiting)
+        self.doubt()
         if running is not None:
             self._take_up(running, now_ms, patience)
 

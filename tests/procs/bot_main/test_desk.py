@@ -7,7 +7,8 @@ import pytest
 
 from bus.messages import Request, RequestAnswer, RequestKind
 from procs.bot_main import desk as desk_module
-from procs.bot_main.desk import ChatOrigin, Desk
+from procs.bot_main.core.requests import ChatOrigin
+from procs.bot_main.desk import Desk
 from tests.procs.bot_main.world import World
 
 pytestmark = pytest.mark.unit

@@ -1,0 +1,118 @@
+"""Prompts whose message was changed or deleted while nobody told of it."""
+
+import asyncio
+
+import pytest
+
+from bus.messages import Phase
+from procs.bot_main import prompting
+from tests.procs.bot_main.evening import Evening, Evenings
+from tests.procs.bot_main.hand_chat import ANNA, BERT
+from tests.procs.bot_main.test_app_restarts import levels
+from tests.waiting import until
+
+pytestmark = pytest.mark.unit
+
+
+async def answers_all(evening: Evening, session: str) -> list[str]:
+    """She answers whatever is asked, one after the other; what the model was asked last in each turn."""
+    asked: list[str] = []
+    while len(evening.world.prompts) > len(asked):
+        turn, prompt = evening.world.prompts[len(asked)]
+        asked.append(prompt.verbatim or prompt.messages[-1].content)
+        await evening.world.speak(session, turn, "Yes.")
+        await evening.settle()
+    return asked
+
+
+async def test_what_waited_while_she_was_dead_is_asked_as_it_stands_now(evenings: Evenings):
+    chat = evenings.chat
+    async with evenings.begin() as before:
+        session = await before.joins()
+        running = await before.says("one")
+        edited, gone = await before.says("two"), await before.says("three", by=BERT)
+        read_out, same = await before.says("!miku say four"), await before.says("five")
+        await before.world.reply(session, before.world.prompts[-1][0], "Yes", complete=False)
+        on_the_bus = levels(before.world, "control.session", "report")
+    chat.edits(running, "too late")
+    chat.edits(edited, "2", is_told=False)
+    chat.deletes(gone, is_told=False)
+    chat.edits(read_out, "!miku say 4", is_told=False)
+    async with evenings.begin(*on_the_bus) as after:
+        assert after.world.prompts == []
+        await after.world.speak(session, after.world.turns(session).active, "Yes.")
+        await after.settle()
+        assert await answers_all(after, session) == ["Anna: 2", "4", "Anna: five"]
+        assert "🎤" in chat.reactions[same.id]
+
+
+async def test_what_waited_while_the_gateway_was_away_is_looked_at_before_it_is_asked(evening: Evening):
+    session = await evening.joins()
+    await evening.says("one")
+    edited, gone = await evening.says("two"), await evening.says("three", by=BERT)
+    evening.chat.goes_offline()
+    evening.chat.edits(edited, "2", is_told=False)
+    evening.chat.deletes(gone, is_told=False)
+    evening.chat.comes_online()
+    await evening.settle()
+    assert await answers_all(evening, session) == ["Anna: one", "Anna: 2"]
+
+
+async def test_words_of_a_slash_command_are_certain(evening: Evening):
+    session = await evening.joins()
+    await evening.says("one")
+    evening.chat.invokes("ask", text="two")
+    await evening.settle()
+    evening.chat.goes_offline()
+    evening.chat.fails("message", times=None)
+    assert await answers_all(evening, session) == ["Anna: one", "Anna: two"]
+
+
+@pytest.mark.parametrize("code", ["discord_forbidden", "discord_unreachable"])
+async def test_where_a_message_cannot_be_looked_at_its_old_words_count(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch, code: str
+):
+    monkeypatch.setattr(prompting, "REREAD_S", 0.05)
+    session = await evening.joins()
+    await evening.says("one")
+    await evening.says("two", by=ANNA)
+    evening.chat.goes_offline()
+    evening.chat.fails("message", code, times=None)
+    await evening.world.speak(session, evening.world.turns(session).active, "Yes.")
+    await until(lambda: len(evening.world.prompts) == 2)
+    assert evening.world.told(-1)[-1] == "Anna: two"
+
+
+async def test_a_discord_that_answers_late_is_asked_again(evening: Evening, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(prompting, "RETRY_S", 0.0)
+    session = await evening.joins()
+    await evening.says("one")
+    edited = await evening.says("two")
+    evening.chat.goes_offline()
+    evening.chat.edits(edited, "2", is_told=False)
+    evening.chat.fails("message", times=2)
+    assert await answers_all(evening, session) == ["Anna: one", "Anna: 2"]
+
+
+async def test_a_session_that_is_over_when_discord_answers_stays_over(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    answered = asyncio.Event()
+
+    async def late(channel_id: int, message_id: int) -> None:
+        await answered.wait()
+
+    monkeypatch.setattr(evening.chat, "message", late)
+    session = await evening.joins()
+    await evening.says("one")
+    await evening.says("two")
+    evening.chat.goes_offline()
+    await evening.world.speak(session, evening.world.turns(session).active, "Yes.")
+    await evening.says("!miku leave")
+    await evening.world.sink(session, Phase.IDLE)
+    await evening.pass_ms(60_000)
+    assert evening.world.sessions == []
+    answered.set()
+    await evening.settle()
+    assert evening.world.sessions == []
+    assert len(evening.world.prompts) == 1
