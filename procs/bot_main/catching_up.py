@@ -107,6 +107,9 @@ class CatchingUp:
             await self._inbox.drop([message for _, message in missed])
         else:
             for row, message in missed:
+                if row.action is Action.QUEUED and self._is_old(message):
+                    self._inbox.queue.put(message, is_marked=False)  # all at once: they share one digest
+            for row, message in missed:
                 await self._route(row, message, looks=False)
         newest = max([self._newest.pop(channel_id, 0), *(message.id for message in messages)])
         self._inbox.queue.look(channel_id, newest)
@@ -131,5 +134,8 @@ class CatchingUp:
         if self._is_command(message):
             return None
         row = self._wanted(message)
-        is_old = self._bus.clock.wall_ns() // 1_000_000 - message.written_ms > OLD_MS
-        return None if row is None or (is_old and row.action is not Action.QUEUED) else row
+        is_left = self._is_old(message) and row is not None and row.action is not Action.QUEUED
+        return None if is_left else row
+
+    def _is_old(self, message: Incoming) -> bool:
+        return self._bus.clock.wall_ns() // 1_000_000 - message.written_ms > OLD_MS

@@ -6,6 +6,7 @@ shown), and writes what was missed as soon as that is possible.
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 from bus import Bus
 from bus.errors import BackendError
@@ -20,7 +21,7 @@ MARK = "🎤"
 RETRY_S, LONGEST_RETRY_S = 2.0, 30.0
 """Pauses between tries of a disk in trouble grow from the first to the second."""
 MARK_RETRY_S = 2.0
-"""Between two looks for marks that are missing."""
+"""Between two tries of marks that Discord did not take."""
 
 
 class Inbox:
@@ -53,6 +54,7 @@ class Inbox:
         """Held while a mark is put on or taken off, so that none comes after its message was answered."""
         self._unmarked: dict[int, Incoming] = {}
         """Messages that wait, and whose mark may be missing."""
+        self._marks_due = asyncio.Event()
         self.queue = Queue(*self._limits)
         self.changed = asyncio.Event()
         """Set when there may be something to answer."""
@@ -105,10 +107,14 @@ class Inbox:
             for message in list(self.queue.released.values()):
                 if not await self.unmark(message):
                     break
-            await asyncio.sleep(MARK_RETRY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(MARK_RETRY_S):
+                    await self._marks_due.wait()
+            self._marks_due.clear()
 
     async def put(self, message: Incoming, *, is_marked: bool, looks: bool = True) -> Kept:
-        """Take a message; on return it is on disk, and then marked if it has to wait.
+        """Take a message; on return it is on disk. If it has to wait it is marked then, as fast as Discord
+        takes marks: a burst of messages reaches the disk at once.
 
         Args:
             looks: whether it moves its channel's watermark.
@@ -122,7 +128,7 @@ class Inbox:
         if is_marked and kept is Kept.WAITS:
             self._unmarked[message.id] = message
             if written:
-                await self._mark_waiting(message)
+                self._marks_due.set()
         return kept
 
     async def edit(self, message: Incoming) -> None:

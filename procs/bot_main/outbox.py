@@ -181,7 +181,7 @@ class Outbox:
     async def _keep_answer(self, row: Row, text: str) -> Row | None:
         answered = self._inbox.queue.answer(row, tuple(split(text) or ["…"]))
         await self._inbox.commit()
-        return answered
+        return answered and self._inbox.queue.rows.get(row.id)  # it may have been deleted meanwhile
 
     async def _post(self, row: Row) -> None:
         """Post the pages that are missing."""

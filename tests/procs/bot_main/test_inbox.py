@@ -226,7 +226,7 @@ async def test_a_file_that_is_lost_while_she_lives_is_begun_anew_with_all_she_kn
         await now.inbox.delete((settled.id,))
         spoil(path)
         await now.inbox.put(after, is_marked=True)
-        assert all(marks(chat, [before, after])), "it is on disk again"
+        await until(lambda: all(marks(chat, [before, after])))  # it is on disk again
         assert now.code == ""
         is_damaged = spoil is damage
         assert ("set aside as queue.db.damaged-1" in now.node.health.detail) == is_damaged
@@ -266,3 +266,28 @@ async def test_damage_that_a_start_finds_is_told(path: Path):
     async with life(path, HandChat()) as now:
         told = "queue was damaged: set aside as queue.db.damaged-1, begun anew"
         assert (now.code, now.node.health.detail) == ("", told)
+
+
+class SlowlyMarking(HandChat):
+    """Discord takes no reaction before it is asked to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = asyncio.Event()
+
+    async def react(self, channel_id: int, message_id: int, emoji: str) -> None:
+        await self.takes.wait()
+        await super().react(channel_id, message_id, emoji)
+
+
+async def test_a_burst_is_on_disk_before_discord_takes_its_marks(path: Path):
+    chat = SlowlyMarking()
+    messages = asks(chat, 20)
+    async with life(path, chat) as now:
+        for message in messages:
+            await now.inbox.put(message, is_marked=True)
+    assert not any(marks(chat, messages)), "killed before"
+    async with life(path, chat) as then:
+        assert len(then.inbox.queue.rows) == 20
+        chat.takes.set()
+        await until(lambda: all(marks(chat, messages)))
