@@ -1,12 +1,15 @@
 """The courier: carries what she writes to the chat, in order, without anybody waiting for it.
 
 Each channel has a lane of its own, and reactions have theirs: a slow or limited one delays nobody else.
+A post is tried again while Discord is away for moments: where her voice has failed it is the answer itself.
 What can't be delivered is logged by its code; the backend has retried by then.
 """
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from bus import Bus
 from bus.errors import BackendError
@@ -15,6 +18,10 @@ from procs.bot_main.core.chat import Invoked, Post
 
 LANE_LIMIT = 100
 """Deliveries that may wait in a lane; the oldest of more are dropped and logged."""
+POST_AGAIN_S = 1.0
+"""Between two tries of a post."""
+LATE_S = 30.0
+"""A post that is older is not tried again: the talk has gone on."""
 
 Delivery = Callable[[], Awaitable[object]]
 
@@ -33,8 +40,21 @@ class Courier:
         self._tasks = tasks
 
     def post(self, channel_id: int, post: Post) -> None:
-        """Post in a channel."""
-        self.deliver(f"channel {channel_id}", lambda: self._chat.send(channel_id, post))
+        """Post in a channel, once: by its nonce a post that is tried again is known."""
+        known = replace(post, nonce=post.nonce or secrets.token_hex(8))
+        until_s = asyncio.get_running_loop().time() + LATE_S
+        self.deliver(f"channel {channel_id}", lambda: self._persist(channel_id, known, until_s))
+
+    async def _persist(self, channel_id: int, post: Post, until_s: float) -> None:
+        while True:
+            try:
+                await self._chat.send(channel_id, post)
+                return
+            except BackendError as error:
+                is_late = asyncio.get_running_loop().time() + POST_AGAIN_S > until_s
+                if error.code != "discord_unreachable" or is_late:
+                    raise
+            await asyncio.sleep(POST_AGAIN_S)
 
     def answer(self, invoked: Invoked, post: Post) -> None:
         """Answer a slash command or a click."""

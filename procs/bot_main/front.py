@@ -155,7 +155,6 @@ class Front:
         self._voice.missing_code = event.code
         self._bus.report(NodeState.READY, discord=event.name, invite=event.invite_url)
         self._health.tell("discord", NodeState.READY, event.code)
-        self._presence = ""
         self._show_presence()
         self._sessions.doubt()
         if self._house:

@@ -1,7 +1,8 @@
 """What bot_main asks of a chat: `backends/discord_bot.py` is Discord, a hand-played one is in the tests.
 
 Every send path goes through here, and each of them names whom it may ping. All methods raise
-`BackendError`: `discord_unreachable` (retries are over), `discord_forbidden` (a permission is missing).
+`BackendError`: `discord_unreachable` (retries are over), `discord_forbidden` (a permission is missing),
+`discord_token_invalid` (nothing is permitted until the operator has mended that).
 """
 
 from collections.abc import Callable

@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -21,6 +20,7 @@ from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_images import Painted, Stage
 from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core import comfyui as said
+from procs.bot_main.core.addresses import http_address
 from procs.bot_main.core.drawing import BUILT_IN, Workflow, filled, workflow_fault
 
 LOOK_S = 1.0
@@ -74,8 +74,8 @@ class ComfyUi:
     """
 
     def __init__(self, base_url: str, workflow: Workflow, checkpoint: str, time_limit_s: float) -> None:
-        parts = urlsplit(base_url if "://" in base_url else f"http://{base_url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = http_address(base_url)
+        if parts is None:
             raise BadSettings("drawing.base_url can't be used: write it like http://127.0.0.1:8188")
         self._url = parts.geturl().rstrip("/")
         self._workflow = workflow

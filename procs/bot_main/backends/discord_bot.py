@@ -33,6 +33,8 @@ HISTORY_LOOKED_AT = 400
 HISTORY_LOOKS = 5
 PRESENCE_CHARS = 128
 NICKNAME_CHARS = 32
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+"""What an answer of another shape than documented leads to."""
 _UNKNOWN_EMOJI = 10014
 _GONE = (10003, 10008)
 """Error codes: unknown channel, unknown message."""
@@ -330,7 +332,7 @@ def _told() -> Iterator[None]:
         yield
     except (Refused, Lost) as error:
         raise failure(error) from None
-    except (LookupError, TypeError, ValueError) as error:  # an answer of another shape than documented
+    except UNREADABLE as error:
         raise BackendError("discord_unreachable", f"unreadable answer: {type(error).__name__}") from None
 
 

@@ -20,6 +20,7 @@ from procs.bot_main.backends.discord_posts import Body, Json
 
 T = TypeVar("T")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.25, 2.0
+BAD_TOKEN = 401
 TOO_MANY = 429
 SERVER_FAULT = 500
 
@@ -179,6 +180,9 @@ def _form(body: Body) -> list[Json]:
 
 def failure(error: Refused | Lost) -> BackendError:
     """The error a caller outside of this room gets: with a code, without a trace of the request."""
+    if isinstance(error, Refused) and error.status == BAD_TOKEN:
+        # It says nothing about the request: that may succeed once the operator has mended it.
+        return BackendError("discord_token_invalid", str(error))
     if isinstance(error, Refused):
         return BackendError("discord_forbidden", str(error), retryable=False)
     return BackendError("discord_unreachable", str(error))

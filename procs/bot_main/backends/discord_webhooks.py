@@ -5,6 +5,7 @@ import re
 import time
 from collections import OrderedDict, deque
 from typing import Any
+from weakref import WeakValueDictionary
 
 from procs.bot_main.backends.discord_interactions import of_webhook
 from procs.bot_main.backends.discord_posts import Body, Json, bodies
@@ -14,6 +15,8 @@ from procs.bot_main.core.chat import Mask, Post
 NAME_CHARS = 80
 KEPT = 500
 """Channels whose webhook is remembered."""
+VOID = (401, 404)
+"""HTTP statuses of a webhook whose token was changed, or that is gone."""
 LOOKED_AT = 20
 """Newest messages among which a lost one is looked for."""
 _FORBIDDEN = re.compile(r"discord|clyde", re.IGNORECASE)
@@ -30,7 +33,8 @@ class Webhooks:
         self._patience = patience
         self._known: OrderedDict[int, tuple[int, str]] = OrderedDict()
         self._posted: deque[int] = deque(maxlen=KEPT)
-        self._making = asyncio.Lock()
+        self._making: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        """Channel → held while its webhook is looked for, so that no second one is made."""
 
     async def post(
         self, rest: Rest, application_id: int, channel_id: int, thread_id: int, mask: Mask, post: Post
@@ -63,7 +67,8 @@ class Webhooks:
             hook = await self._hook(rest, application_id, channel_id)
             return await self._execute(rest, hook, channel_id, thread_id, body)
         except Refused as refused:
-            if not refused.is_gone or self._known.pop(channel_id, None) is None:
+            is_void = refused.status in VOID
+            if not is_void or self._known.pop(channel_id, None) is None:
                 raise
         hook = await self._hook(rest, application_id, channel_id)
         return await self._execute(rest, hook, channel_id, thread_id, body)
@@ -102,7 +107,7 @@ class Webhooks:
         return 0
 
     async def _hook(self, rest: Rest, application_id: int, channel_id: int) -> tuple[int, str]:
-        async with self._making:
+        async with self._making.setdefault(channel_id, asyncio.Lock()):
             if channel_id not in self._known:
                 self._known[channel_id] = await self._find_or_make(rest, application_id, channel_id)
             while len(self._known) > KEPT:

@@ -8,13 +8,14 @@ model that is not stopped, with its state. Source: llama-swap's `proxymanager` a
 import asyncio
 import json
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import aiohttp
 
 from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_gpu import LoadedModel
 from procs.bot_main.backends.http_body import bounded
+from procs.bot_main.core.addresses import http_address
 
 REQUEST_S = 4.0
 LIMIT_BYTES = 1024 * 1024
@@ -33,8 +34,8 @@ class LlamaSwap:
     """
 
     def __init__(self, base_url: str, api_key: str = "") -> None:
-        parts = urlsplit(base_url if "://" in base_url else f"http://{base_url}")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        parts = http_address(base_url)
+        if parts is None:
             raise BadSettings("gpu.free_urls can't be used: write them like http://127.0.0.1:8090")
         if not api_key.strip().isprintable():
             raise BadSettings("gpu.api_key holds a character that no key has: copy it again")

@@ -220,10 +220,11 @@ def _line(row: Row, document: Mapping[str, Any]) -> str:
     value = getattr(values(document), row.name)
     text = f"`{row.name}` = {_text(row, value)}"
     entry = document.get(row.name)
-    if isinstance(entry, dict) and _read(row, entry) is not None:
-        by, at_s = int(entry.get("by", 0)), int(entry.get("at_ms", 0)) // 1000
-        return f"{text} (default {_text(row, row.default)}; changed by <@{by}> <t:{at_s}:R>). {row.help}"
-    return f"{text} (default). {row.help}"
+    if not isinstance(entry, dict) or _read(row, entry) is None:
+        return f"{text} (default). {row.help}"
+    by, at_ms = entry.get("by"), entry.get("at_ms")
+    who = f" by <@{by}> <t:{at_ms // 1000}:R>" if isinstance(by, int) and isinstance(at_ms, int) else ""
+    return f"{text} (default {_text(row, row.default)}; changed{who}). {row.help}"
 
 
 def _text(row: Row, value: Value) -> str:

@@ -26,7 +26,7 @@ def imported(
 ) -> dict[str, Any] | Wrong:
     """The document with all settings of a text changed; one that can't be used changes none."""
     try:
-        found = json.loads(text.strip().strip("`"))
+        found = json.loads(text.strip().strip("`").removeprefix("json"))
     except (ValueError, RecursionError):
         return Wrong(WANTED)
     if not isinstance(found, dict) or not found or not all(map(_is_short_text, found.values())):

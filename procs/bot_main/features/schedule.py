@@ -109,7 +109,7 @@ class Schedule(Unasked):
             self._kit.bus.log.info("job done", job=job.id, kind=job.kind)
         except BackendError as error:
             self._outage.begins(error)
-            gap_s = RETRY_S if error.code == "discord_unreachable" else GAP_S
+            gap_s = GAP_S if error.code == "discord_forbidden" else RETRY_S
         self._next_ns = self._kit.bus.clock.mono_ns() + round(gap_s * 1e9)
         return gap_s != RETRY_S
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bus.errors import CODES, sentence
-from bus.messages import NodeState, Phase, TurnKind
+from bus.messages import NodeState, Phase, RequestKind, TurnKind
 from procs.bot_main.core.chat import Post
 from tests.procs.bot_main.evening import JOINED, Evening, Evenings
 from tests.procs.bot_main.hand_chat import (
@@ -113,6 +113,18 @@ async def test_the_same_by_slash_and_button(evening: Evening):
     await evening.settle()
     await evening.pass_ms(1_100)
     assert [post.text for post in evening.chat.answers(left)] == ["👋 Left voice channel!"]
+
+
+async def test_her_presence_is_that_of_now_after_a_gateway_that_was_away(evening: Evening):
+    session = await evening.joins()
+    assert evening.chat.presence == "🎤 In Voice Chat"
+    evening.chat.goes_offline()
+    await evening.world.ask(RequestKind.LEAVE, session=session)
+    await evening.world.sink(session, Phase.IDLE)
+    await evening.settle()
+    evening.chat.comes_online()
+    await evening.settle()
+    assert evening.chat.presence == ""
 
 
 # --- leaving -------------------------------------------------------------------------------------

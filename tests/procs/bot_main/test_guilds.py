@@ -59,6 +59,7 @@ async def test_what_was_exported_can_be_imported_and_one_mistake_changes_nothing
     assert await sets(evening, "export") == "```json\n{}\n```"
     assert "`quiet_hours` = 22:00-07:00 (default none; changed by" in await sets(evening, f"import {kept}")
     assert await sets(evening, "export") == copy
+    assert (await sets(evening, f"import {copy}")).startswith("✅"), "as it stands in her message"
     assert "Did you mean `panel`?" in await sets(evening, "panle")
     assert "Did you mean `panel`?" in await sets(evening, "show panle")
     assert (await sets(evening, "Show Panel")).startswith("`panel` = on (default)")

@@ -219,6 +219,13 @@ async def test_before_she_is_online_writing_fails_with_a_code(stage: Scene, tmp_
     assert (other.guild_ids(), other.person(1, 2), other.channel_name(3)) == ([], None, "")
 
 
+async def test_a_token_that_is_reset_says_nothing_about_the_request(stage: Scene) -> None:
+    stage.director.bot("Miku").application.token = "another"
+    with pytest.raises(BackendError) as failed:
+        await stage.chat.send(stage.general, Post("hello"))
+    assert failed.value.code == "discord_token_invalid", "not forbidden: it may be tried again"
+
+
 async def test_half_a_character_in_a_message_comes_as_text_that_can_be_kept(stage: Scene) -> None:
     stage.director.person("Ann").says("general", "half \ud83d a face")
     told = await stage.next(Incoming)

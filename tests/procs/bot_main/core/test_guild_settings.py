@@ -97,11 +97,17 @@ JSON = st.recursive(
 )
 
 
-@given(
-    st.dictionaries(st.sampled_from([*GOOD, "value", "old"]), JSON | st.fixed_dictionaries({"value": JSON}))
-)
+ENTRY = st.fixed_dictionaries({"value": JSON}, optional={"by": JSON, "at_ms": JSON})
+
+
+@given(st.dictionaries(st.sampled_from([*GOOD, "value", "old"]), JSON | ENTRY))
 def test_a_document_of_another_version_has_defaults_where_it_can_not_be_read(document: dict[str, object]):
     read = values(document)
     for row in SETTINGS:
         assert type(getattr(read, row.name)) is type(row.default)
     assert shown(document).count("\n") == len(SETTINGS) - 1
+
+
+def test_who_changed_a_setting_is_shown_only_where_that_can_be_read():
+    document = {"panel": {"value": False, "by": "Ann", "at_ms": None}}
+    assert shown(document, "panel").startswith("`panel` = off (default on; changed). ")
