@@ -17,6 +17,9 @@ from cli.view import View
 VERBS = ("init", "up", "down", "status", "doctor", "say", "console", "join", "leave", "stop", "link")
 """A verb is a module of `cli/verbs/`: `HELP`, `EXAMPLE`, `arguments(parser)`, `run(stack, view, args)`."""
 
+SNIFFER = "bus-sniffer"
+"""A program of its own, in a folder that is in nobody's PATH: `miku bus-sniffer ...` hands over to it."""
+
 NEEDS_NO_STACK = ("init", "doctor")
 """Verbs that work while the settings can't be used: they are how one mends them. `run(view, args)`."""
 
@@ -24,6 +27,8 @@ NEEDS_NO_STACK = ("init", "doctor")
 def main(argv: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
+    if words[:1] == [SNIFFER]:
+        return _sniff(words[1:])
     view = View()
     try:
         _offer_nearest(words)
@@ -41,6 +46,12 @@ def main(argv: list[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
+def _sniff(words: list[str]) -> int:
+    from bus.sniffer.__main__ import main as sniff  # noqa: PLC0415 - nobody else waits for it to load
+
+    return sniff(words)
+
+
 def _module(verb: str) -> ModuleType:
     return importlib.import_module(f"cli.verbs.{verb}")
 
@@ -49,7 +60,7 @@ def _offer_nearest(words: list[str]) -> None:
     """Refuse an unknown verb with the one that was probably meant."""
     if not words or words[0].startswith("-") or words[0] in VERBS:
         return
-    near = difflib.get_close_matches(words[0], VERBS, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(words[0], (*VERBS, SNIFFER), n=1, cutoff=0.5)
     remedy = f"Did you mean `./miku {near[0]}`?" if near else "`./miku --help` lists the verbs."
     raise Refusal(f"There is no verb {words[0]!r}. {remedy}", EXIT_USAGE)
 
@@ -60,7 +71,9 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         command(),
         description="Miku: type, and hear her answer.",
-        epilog=as_called('example: ./miku say "Hello"'),
+        epilog=as_called(
+            'example: ./miku say "Hello"\n\n`./miku bus-sniffer` looks at what the processes say.'
+        ),
         formatter_class=plain,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

@@ -93,7 +93,7 @@ class Stack:
             Refusal: it does not run.
         """
         if not self.is_running():
-            raise Refusal("Miku is not running. Start her with `make run` (or `./miku up`).")
+            raise Refusal("Miku is not running. Start her: `./miku up`, or `make run` in her folder.")
 
     def ports(self) -> dict[int, str]:
         """Port → what listens there."""

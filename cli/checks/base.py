@@ -28,12 +28,18 @@ class Finding:
     cause: str = ""
     """One sentence: what is wrong."""
     remedy: str = ""
-    """One sentence: what to do."""
+    """What to do."""
 
 
 def ok(value: str) -> Finding:
     """All is well."""
     return Finding(Grade.OK, value)
+
+
+def reason(error: BaseException) -> str:
+    """Why a connection failed, in few words; aiohttp names its settings besides, which mislead."""
+    cause = getattr(error, "os_error", error)
+    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
 
 
 def warn(value: str, cause: str, remedy: str) -> Finding:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 
 from bus.errors import CODES
-from cli.checks.base import Finding, Situation, fail, ok, warn
+from cli.checks.base import Finding, Situation, fail, ok, reason, warn
 from procs.bot_main.config import DiscordSettings
 
 API_BASE = "https://discord.com/api/v10"
@@ -37,7 +37,7 @@ async def discord(situation: Situation) -> Finding:
         code = "discord_token_invalid" if refused.status == 401 else "discord_unreachable"
         return _coded(code, f"HTTP {refused.status}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
-        return _coded("discord_unreachable", str(error) or type(error).__name__)
+        return _coded("discord_unreachable", reason(error))
     except (AttributeError, TypeError):  # JSON of another shape
         return _coded("discord_unreachable", "this is not Discord's REST interface")
 

@@ -12,7 +12,7 @@ from bus.errors import CODES, BackendError, BadSettings
 from bus.keys import KeyRing
 from bus.messages import ChatMessage, Prompt
 from bus.topics import LLM_SERVER_PORT_OFFSET
-from cli.checks.base import Finding, Situation, fail, ok, warn
+from cli.checks.base import Finding, Situation, fail, ok, reason, warn
 from cli.discovery import Server, ServerRefused, find_servers, list_models
 from procs.llm_streamer.backends.base import Waiting
 from procs.llm_streamer.backends.openai_chat import Limits, OpenAiChat, Sampling
@@ -43,8 +43,7 @@ async def model_server(situation: Situation) -> Finding:
     except ServerRefused as error:
         return _coded(_CODE_OF_STATUS.get(error.status, "llm_failed"), f"{where.address}: {error}")
     except (OSError, ValueError, TimeoutError, aiohttp.ClientError) as error:
-        reason = str(error) or type(error).__name__
-        found = _coded("llm_unreachable", f"{settings.address}: {reason}")
+        found = _coded("llm_unreachable", f"{settings.address}: {reason(error)}")
         return replace(found, remedy=found.remedy + _proposal(await find_servers()))
     return _known(settings.model, [str(model["id"]) for model in models])
 

@@ -8,6 +8,7 @@ from bus.messages import NodeState
 from bus.topics import NODES
 from cli.checks.base import Finding, Situation, fail, ok, warn
 from cli.checks.ports import held_by
+from procs.guardian.core.verdict import RESTING_CODE
 
 LAGGING_MS = 100
 """An event loop that comes this late would be heard."""
@@ -53,22 +54,38 @@ def supervisor_socket(situation: Situation) -> Finding:
 def processes(situation: Situation) -> Finding:
     """Every node is there and well."""
     if not situation.running:
-        return ok("not running: start with `make run`")
+        return ok("not running: `./miku up` starts her")
     silent = [node for node in NODES if node not in situation.health]
     if silent:
         return fail(
             f"{len(situation.health)} of {len(NODES)}",
             f"{', '.join(silent)} can't be heard.",
-            f"Look at {situation.stack.logs_path / silent[0]}.log; the guardian replaces what hangs.",
+            _of_silent(situation, silent[0]),
         )
-    for node, health in situation.health.items():
-        if health.state is NodeState.DEGRADED:
-            code = CODES.get(health.code)
-            cause = code.cause if code else health.detail or health.code
-            remedy = code.remedy if code else f"Look at {situation.stack.logs_path / node}.log."
-            return warn(f"{node} degraded ({health.code})", cause, remedy)
+    ill = [node for node in NODES if situation.health[node].state is NodeState.DEGRADED]
+    if ill:
+        value = ", ".join(f"{node} degraded ({situation.health[node].code})" for node in ill)
+        (cause, remedy), *others = dict.fromkeys(_of_degraded(situation, node) for node in ill)
+        return warn(value, cause, " ".join([remedy, *(word for pair in others for word in pair)]))
     loading = [node for node, health in situation.health.items() if health.state is not NodeState.READY]
     return ok(f"{len(NODES)} processes" + (f", still loading: {', '.join(loading)}" if loading else ""))
+
+
+def _of_silent(situation: Situation, node: str) -> str:
+    guardian = situation.health.get("guardian")
+    if guardian and guardian.code == RESTING_CODE:
+        rests = f"{guardian.detail}. {CODES[RESTING_CODE].remedy}"
+        return f"{rests} The log: {situation.stack.logs_path / node}.log"
+    return f"Look at {situation.stack.logs_path / node}.log; the guardian replaces what hangs."
+
+
+def _of_degraded(situation: Situation, node: str) -> tuple[str, str]:
+    """Cause and remedy."""
+    health = situation.health[node]
+    code = CODES.get(health.code)
+    if code is None:
+        return health.detail or health.code, f"Look at {situation.stack.logs_path / node}.log."
+    return code.cause, code.remedy
 
 
 def loops(situation: Situation) -> Finding:

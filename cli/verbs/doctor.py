@@ -82,7 +82,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
         results, situation = [_result("settings", finding, 0.0)], None
         if settings is not None:
             situation = await _situation(Stack(settings))
-            progress.tell(f"checking {len(CHECKS)} things ...")
+            progress.tell(f"checking {len(results) + len(CHECKS)} things ...")
             results += await examine(situation, CHECKS)
     if args.json:
         view.line(json.dumps([dataclasses.asdict(result) for result in results], indent=2))

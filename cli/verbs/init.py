@@ -53,7 +53,7 @@ async def run(view: View, args: argparse.Namespace) -> int:
     answers = await asyncio.to_thread(collect, args, servers, _take_default if args.yes else _ask)
     await asyncio.to_thread(_write, file, render(answers))
     view.line(f"wrote {file}")
-    view.line("Next: `./miku doctor` checks it, `make run` starts Miku.")
+    view.line("Next: `./miku doctor` checks it, `./miku up` starts Miku.")
     return EXIT_OK
 
 

@@ -117,14 +117,15 @@ def _show(view: View, processes: list[Process], sessions: list[dict[str, object]
         what = as_called(f"{process.code}: {said}" if process.code else said)
         shown = [f"{key} {value}" for key, value in process.facts.items() if key != "invite"]
         facts = ", ".join(shown[:SHOWN_FACTS])
-        table.add_row(process.name, str(process.pid), state, _duration(process.since_s), what or facts)
+        table.add_row(process.name, str(process.pid or "-"), state, _duration(process.since_s), what or facts)
     view.table(table)
     for session in sessions:
         speaking = "speaking" if session["turn"] else "silent"
         view.line(f"session {session['session']}: {session['phase']} in {session['sink']}, {speaking}")
-    if not sessions:
-        view.line('no session: ./miku say "Hello" begins one, and so does !miku join in Discord')
     invite = next((process.facts["invite"] for process in processes if process.facts.get("invite")), "")
+    if not sessions:
+        in_discord = ", and so does !miku join in Discord" if invite else ""
+        view.line(f'no session: ./miku say "Hello" begins one{in_discord}')
     if invite:
         view.line(f"Invite her into a Discord server: {invite}")
 

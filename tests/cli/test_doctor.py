@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bus.errors import CODES
 from bus.messages import Health, NodeState
 from bus.topics import NODES
 from cli import discovery
@@ -24,6 +25,7 @@ from cli.stack import Stack
 from cli.verbs import doctor
 from cli.verbs.doctor import examine
 from cli.view import View
+from procs.guardian.core.verdict import RESTING_CODE
 from tests.discord.director import Director
 from tests.discord.loopback import running as discord_running
 from tests.doubles.llm import End, LlmDouble, Script, refuse, say
@@ -332,12 +334,34 @@ def test_a_degraded_process_is_explained_by_its_code() -> None:
     assert "tts.soprano_url" in finding.remedy
 
 
+def test_all_degraded_processes_are_named_and_each_is_explained_once() -> None:
+    finding = running.processes(
+        situation_with(
+            tts_bridge=Health(NodeState.DEGRADED, 1, code="tts_unreachable"),
+            llm_server=Health(NodeState.DEGRADED, 1, code="model_unusable"),
+            guardian=Health(NodeState.DEGRADED, 1, code="tts_unreachable"),
+        )
+    )
+    assert [name for name in NODES if name in finding.value] == ["tts_bridge", "llm_server", "guardian"]
+    assert finding.cause == CODES["tts_unreachable"].cause
+    assert finding.remedy.count("tts.soprano_url") == finding.remedy.count("llm_server.gguf") == 1
+
+
 def test_a_silent_process_is_named() -> None:
     situation = situation_with()
     del situation.health["tts_bridge"]
     finding = running.processes(situation)
     assert (finding.grade, finding.value) == (Grade.FAIL, f"{len(NODES) - 1} of {len(NODES)}")
     assert "tts_bridge" in finding.cause
+
+
+def test_a_resting_process_is_told_from_one_that_is_about_to_be_replaced() -> None:
+    resting = Health(NodeState.DEGRADED, 1, code=RESTING_CODE, detail="tts_bridge rests, next try in 9 s")
+    situation = situation_with(guardian=resting)
+    del situation.health["tts_bridge"]
+    remedy = running.processes(situation).remedy
+    assert remedy.startswith("tts_bridge rests, next try in 9 s. ")
+    assert "miku.toml" in remedy and remedy.endswith("tts_bridge.log")
 
 
 def test_a_late_loop_and_refused_messages_are_seen() -> None:

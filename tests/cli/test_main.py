@@ -34,6 +34,15 @@ def test_a_wrong_verb_offers_the_nearest(word: str, meant: str, capsys: pytest.C
     assert f"miku {meant}`" in capsys.readouterr().err
 
 
+def test_the_sniffer_is_found_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bus-sniffer", "--help"]) == 0
+    assert "watch-control" in capsys.readouterr().out
+    assert main(["bus-sniffer", "tpo"]) == 64
+    assert "did you mean 'top'" in capsys.readouterr().err
+    assert main(["bus-snifer"]) == 2
+    assert "miku bus-sniffer`" in capsys.readouterr().err
+
+
 def test_a_verb_like_no_other_points_to_the_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["xylophone"]) == 2
     assert "--help" in capsys.readouterr().err
@@ -42,7 +51,7 @@ def test_a_verb_like_no_other_points_to_the_list(capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize("verb", ["status", "stop", "leave", "join", "console"])
 def test_without_a_stack_a_verb_says_how_to_start_one(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([verb]) == 1
-    assert "make run" in capsys.readouterr().err
+    assert "miku up" in capsys.readouterr().err
 
 
 def test_down_without_a_stack_is_fine(capsys: pytest.CaptureFixture[str]) -> None:

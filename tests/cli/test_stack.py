@@ -118,6 +118,6 @@ def test_the_last_words_of_a_node_are_its_reason_if_it_gave_one(stack: Stack, lo
 
 def test_a_stack_that_does_not_run_is_said_so(stack: Stack) -> None:
     assert not stack.is_running()
-    with pytest.raises(Refusal, match="make run"):
+    with pytest.raises(Refusal, match="miku up"):
         stack.require_running()
     assert os.listdir(stack.logs_path) == []
