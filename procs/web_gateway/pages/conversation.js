@@ -1,6 +1,6 @@
 // The captions: a paragraph for each prompt and each reply, in step with the sound.
 import { Caption } from "./captions.js";
-import { byId, make, say } from "./dom.js";
+import { byId, make, say, tell } from "./dom.js";
 
 const SHOWN = 50; // paragraphs; older ones go
 
@@ -26,7 +26,7 @@ export class Conversation {
     const { caption, nodes, item } = this.turns.get(turn);
     const parts = caption.parts();
     for (const name of ["heard", "coming", "cut"]) say(nodes[name], parts[name]);
-    say(nodes.failed, caption.message);
+    tell(nodes.failed, caption.message);
     item.dataset.outcome = caption.outcome;
     this.#tell(turn, parts.heard);
     this.list.scrollTop = this.list.scrollHeight;

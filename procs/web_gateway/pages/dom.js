@@ -16,6 +16,18 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+const CODE = /`([^`]+)`/;
+
+/** A text as nodes: what stands between backticks, a command for instance, is set as code. */
+export function marked(text) {
+  return text.split(CODE).map((part, index) => (index % 2 ? make("code", { text: part }) : part));
+}
+
+/** As `say`, with code. */
+export function tell(element, text) {
+  if (element.textContent !== text.replaceAll("`", "")) element.replaceChildren(...marked(text));
+}
+
 /** "12 s", "3 min", "2 h" since a wall time. */
 export function ago(sinceMs) {
   const seconds = Math.max(0, Math.round((Date.now() - sinceMs) / 1000));

@@ -1,7 +1,7 @@
 // The page: connects the link, the sound, the captions and the keys.
 import { Conversation } from "./conversation.js";
 import { Direct } from "./direct.js";
-import { byId, say } from "./dom.js";
+import { byId, say, tell } from "./dom.js";
 import { Link } from "./link.js";
 import { watch } from "./panel.js";
 import { Microphone, Player } from "./sound.js";
@@ -45,7 +45,7 @@ function banner(text, action = "", run = null) {
   byId("banner-action").onclick = run;
 }
 
-const notice = (text) => say(byId("notice"), text);
+const notice = (text) => tell(byId("notice"), text);
 
 function showControls() {
   const active = link.state === "active";

@@ -1,5 +1,5 @@
 // The operator's window: processes, turns, what stands back, sessions, the bus. Fed by /watch.
-import { ago, byId, make, say } from "./dom.js";
+import { ago, byId, make, marked, say } from "./dom.js";
 
 const GOOD = new Set(["ready", "active", "done"]);
 const WARN = new Set(["loading", "starting", "stopping", "degraded", "cut"]);
@@ -12,13 +12,20 @@ const NO_DISCORD = "The text bot is off, because no Discord is set up (discord.t
 const remedy = ({ cause, remedy: what }) => [cause, what].filter(Boolean).join(" ");
 
 function processRow(row) {
-  const facts = Object.entries(row.facts ?? {}).slice(0, 3).map(([name, value]) => `${name} ${value}`).join(", ");
+  const { invite = "", ...facts } = row.facts ?? {};
+  const made = Object.entries(facts).slice(0, 3).map(([name, value]) => `${name} ${value}`).join(", ");
   const lag = row.loop_lag_ms > 200 ? ` · loop ${row.loop_lag_ms} ms late` : "";
   return make("li", { "data-process": row.name, "data-state": row.state },
     make("b", { text: row.name }), " ",
     make("span", { class: tone(row.state), text: row.state }),
     ` for ${ago(row.since_ms)}${lag}`,
-    make("small", { text: remedy(row) || row.detail || facts }));
+    make("small", {}, ...marked(remedy(row) || row.detail || made)), ...invitation(invite));
+}
+
+function invitation(address) {
+  if (!address.startsWith("https://")) return [];
+  const attributes = { href: address, target: "_blank", rel: "noopener noreferrer" };
+  return [make("small", {}, make("a", { ...attributes, text: "Invite her into a Discord server" }))];
 }
 
 function featureRow(row) {
@@ -26,14 +33,14 @@ function featureRow(row) {
   return make("li", { "data-feature": row.name, "data-open": row.is_open },
     make("b", { text: row.name.replaceAll("_", " ") }), " ",
     make("span", { class: row.is_open ? "is-good" : "is-warn", text: what }),
-    make("small", { text: [row.why || remedy(row), row.until].filter(Boolean).join(", ") }));
+    make("small", {}, ...marked([row.why || remedy(row), row.until].filter(Boolean).join(", "))));
 }
 
 function sessionRow(row) {
   const figures = `${row.buffered_ms} ms wait, ${row.underruns} gaps, ${row.late} frames late`;
   return make("li", { "data-session": row.session },
     make("b", { text: row.sink }), " ", make("span", { class: tone(row.phase), text: row.phase }),
-    make("small", { text: row.code ? remedy(row) : row.phase === "idle" ? "" : `since ${ago(row.since_ms)}, ${figures}` }));
+    make("small", {}, ...marked(row.code ? remedy(row) : row.phase === "idle" ? "" : `since ${ago(row.since_ms)}, ${figures}`)));
 }
 
 /** A turn as a waterfall: a bar from the milestone before to this one. */

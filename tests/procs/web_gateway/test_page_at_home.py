@@ -96,6 +96,8 @@ async def test_what_stands_back_and_waits_in_discord_is_shown(page, home):
     await page.open(link(home.stack, page_port(home.stack)))
     await page.until("document.querySelectorAll('[data-feature][data-open=true]').length === 8")
     assert "Miku" in await page.text("#mood")
+    invitation = await page.run("document.querySelector('[data-process=bot_main] a').href")
+    assert invitation.startswith("https://discord.com/oauth2/authorize?")
     assert "0 text messages wait" in await page.text("#queue")
     await page.click("#join")
     await page.until("state.textContent === 'listening'")

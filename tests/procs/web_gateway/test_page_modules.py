@@ -125,6 +125,27 @@ async def test_captions_tell_what_was_heard_is_coming_and_was_cut(page):
     ]
 
 
+MARKED = """
+const element = document.createElement("p");
+const shown = ["End it (`./miku leave`).", "<b>`a` and `b`", "one ` alone", ""].map((text) => {
+  m.tell(element, text); return element.innerHTML; });
+m.tell(element, "Ask `./miku link`."); const [before] = element.childNodes;
+m.tell(element, "Ask `./miku link`.");
+return [shown, before === element.childNodes[0]];
+"""
+
+
+async def test_commands_in_a_sentence_are_set_as_code(page):
+    shown, is_told_once = await module(page, "dom.js", MARKED)
+    assert shown == [
+        "End it (<code>./miku leave</code>).",
+        "&lt;b&gt;<code>a</code> and <code>b</code>",
+        "one ` alone",
+        "",
+    ]
+    assert is_told_once, "a screen reader is not told the same again"
+
+
 CONTRAST = """
 (() => {
   const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
