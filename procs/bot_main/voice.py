@@ -200,17 +200,9 @@ class Voice:
         Returns:
             What to say against it, empty if it was accepted; and the prompts before it.
         """
-        text = text.strip()
-        if len(text) > MAX_CHARACTERS:
-            return (f"❌ That is too long for me: {len(text):,} characters, and I take {MAX_CHARACTERS:,}. "
-                    "Please send it in parts."), 0  # fmt: skip
-        conversation = self._sessions.in_guild(guild_id) if guild_id else None
-        if conversation is None:
-            return NOT_THERE, 0
-        settings = self._guilds.of(guild_id)
-        n_own = sum(asked.person == person.id for asked in conversation.turns.waiting)
-        if n_own >= settings.max_waiting_each:
-            return f"❌ {n_own} of your prompts wait already. Wait until I have answered some of them.", 0
+        text, settings = text.strip(), self._guilds.of(guild_id)
+        if refusal := self._obstacle(person, guild_id, text, settings.max_waiting_each):
+            return refusal, 0
         kind = RequestKind.SPEAK if verbatim else RequestKind.PROMPT
         asked = Request(request, kind, text, SINK, person.name[:NAME_CHARACTERS])
         origin = ChatOrigin(
@@ -223,6 +215,19 @@ class Voice:
         if answer.accepted:
             return "", answer.waiting
         return f"❌ {sentence(answer.code if answer.code in CODES else 'session_none')}", 0
+
+    def _obstacle(self, person: Person, guild_id: int, text: str, max_waiting_each: int) -> str:
+        """What to say against a prompt before anybody is asked, empty if nothing."""
+        conversation = self._sessions.in_guild(guild_id) if guild_id else None
+        if conversation is None:
+            return NOT_THERE
+        if len(text) > MAX_CHARACTERS:
+            return (f"❌ That is too long for me: {len(text):,} characters, and I take {MAX_CHARACTERS:,}. "
+                    "Please send it in parts.")  # fmt: skip
+        n_own = sum(asked.person == person.id for asked in conversation.turns.waiting)
+        if n_own >= max_waiting_each:
+            return f"❌ {n_own} of your prompts wait already. Wait until I have answered some of them."
+        return ""
 
     async def stop(self, guild_id: int, key: int) -> str:
         """Silence her."""

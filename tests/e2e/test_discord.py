@@ -182,12 +182,17 @@ def test_a_killed_voice_node_is_back_in_the_channel_and_speaks_the_next_sentence
 
 
 def test_a_killed_bot_finishes_its_sentence_and_takes_commands_again(lounge):
-    n_before = len(lounge.heard()["utterances"])
+    n_before, ann = len(lounge.heard()["utterances"]), lounge.remote.person("Ann")
     lounge.says(f"!miku say {LONG}")
+    gone, wrong = lounge.says("!miku say Not this."), lounge.says("!miku say Good evning.")
+    wait_until(lambda: "2️⃣" in lounge.reactions(wrong))
     wait_until(lambda: len(lounge.words_of_one_turn(n_before)) > 5)
     lounge.stack.kill("bot_main", signal.SIGKILL)
-    # Born again it renews the voice session, in mid-sentence: nothing of it is lost.
-    wait_until(lambda: lounge.words_of_one_turn(n_before) == letters(LONG), 60)
+    ann.deletes(message=gone)
+    ann.edits(message=wrong, text="!miku say Good evening.")
+    # Born again it renews the voice session, in mid-sentence: nothing of it is lost. What waited is said as
+    # it stands then.
+    wait_until(lambda: lounge.words_of_one_turn(n_before) == letters(f"{LONG} Good evening."), 60)
 
     def answered() -> bool:
         lounge.says("!miku voice-status")
