@@ -14,6 +14,10 @@ from cli.settings_table import read
 from cli.stack import Stack
 from cli.view import View
 
+EPILOG = """example: ./miku say "Hello"
+
+`./miku bus-sniffer` looks at what the processes say."""
+
 VERBS = ("init", "up", "down", "status", "doctor", "say", "console", "join", "leave", "stop", "link")
 """A verb is a module of `cli/verbs/`: `HELP`, `EXAMPLE`, `arguments(parser)`, `run(stack, view, args)`."""
 
@@ -71,9 +75,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         command(),
         description="Miku: type, and hear her answer.",
-        epilog=as_called(
-            'example: ./miku say "Hello"\n\n`./miku bus-sniffer` looks at what the processes say.'
-        ),
+        epilog=as_called(EPILOG),
         formatter_class=plain,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)

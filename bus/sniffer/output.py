@@ -28,6 +28,8 @@ class Column:
     key: str
     show: Show = str
     is_number: bool = False
+    is_cut: bool = False
+    """Whether its end may be left out where the terminal is too narrow; others are wrapped."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bus.sniffer.output import Line, Output, Table
+from bus.sniffer.output import Column, Line, Output, Row, Table
 
 FILE_COLUMNS = 200
 """Width of tables where there is no terminal."""
@@ -100,10 +100,18 @@ def rich_table(table: Table) -> RichTable | Text:
         return Text(f"{table.title}: none")
     rich = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
     for column in table.columns:
-        rich.add_column(column.title, justify="right" if column.is_number else "left", overflow="fold")
+        if column.is_number:  # broken into two it would be read as two
+            rich.add_column(column.title, justify="right", no_wrap=True)
+        else:
+            rich.add_column(column.title, overflow="fold")
     for row in table.rows:
-        rich.add_row(*(Text(printable(_cell(column.show, row, column.key))) for column in table.columns))
+        rich.add_row(*(_text(column, row) for column in table.columns))
     return rich
+
+
+def _text(column: Column, row: Row) -> Text:
+    text = printable(_cell(column.show, row, column.key))
+    return Text(text, no_wrap=True, overflow="ellipsis") if column.is_cut else Text(text)
 
 
 def _cell(show: object, row: dict[str, object], key: str) -> str:

@@ -361,7 +361,8 @@ def test_a_resting_process_is_told_from_one_that_is_about_to_be_replaced() -> No
     del situation.health["tts_bridge"]
     remedy = running.processes(situation).remedy
     assert remedy.startswith("tts_bridge rests, next try in 9 s. ")
-    assert "miku.toml" in remedy and remedy.endswith("tts_bridge.log")
+    assert "miku.toml" in remedy
+    assert remedy.endswith("tts_bridge.log")
 
 
 def test_a_late_loop_and_refused_messages_are_seen() -> None:

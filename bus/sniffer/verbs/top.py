@@ -24,21 +24,20 @@ NODE_COLUMNS = (
     number("missed", "gaps"),
     number("fenced", "fenced"),
     Column("code", "code"),
-    Column("detail", "detail"),
+    Column("detail", "detail", is_cut=True),
 )
 
 SESSION_COLUMNS = (
-    Column("session", "session"),
-    Column("sink", "sink"),
-    Column("phase", "phase"),
-    number("lease s", "seconds_left", 1),
-    Column("floor", "floor", is_number=True),
+    Column("session", "session", is_cut=True),
+    Column("sink", "sink", is_cut=True),
+    Column("phase", "phase", is_cut=True),
     Column("active turn", "active", is_number=True),
     number("played ms", "played_ms"),
     number("buffered ms", "buffered_ms"),
     number("underruns", "underruns"),
     number("late", "late"),
 )
+"""As many as fit into 100 columns of a terminal; floors and leases are on the board of `watch-control`."""
 
 TOPIC_COLUMNS = (
     Column("topic", "topic"),

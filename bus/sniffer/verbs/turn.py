@@ -57,12 +57,12 @@ class Turn(Verb):
         return "" if self._n_shown else f"no sign of {asked}"
 
     def _over(self, now_ns: int) -> list[Output]:
-        """Turns that are over; without being asked, none whose beginning was before our time."""
-        asked, since_ms = self.options.turn, self._since_ms
+        """Turns that are over; of the bus without being asked, none whose beginning was before our time."""
+        asked, since_ms, is_recorded = self.options.turn, self._since_ms, bool(self.options.recording)
         wanted = [
             w
             for w in self._waterfalls.take_over(now_ns)
-            if (w.turn == asked if asked else w.turn >= since_ms)
+            if (w.turn == asked if asked else is_recorded or w.turn >= since_ms)
         ]
         if not self.options.follow:
             wanted = wanted[: 1 - self._n_shown]

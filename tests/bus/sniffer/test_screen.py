@@ -83,6 +83,19 @@ def test_on_a_terminal_the_state_is_pinned_below_the_news_until_the_last_report(
     assert stream.getvalue().rstrip().endswith("1,234.5")
 
 
+def test_on_a_narrow_terminal_numbers_stay_whole_and_the_long_text_is_cut(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    columns = (Column("name", "name"), number("turn", "turn"), Column("detail", "detail", is_cut=True))
+    row = {"name": "bot_main", "turn": 1_795_275_671_179, "detail": "a model that has a long name"}
+    stream = Terminal()
+    Screen(as_json=False, stream=stream).show([Table("t", columns, [row])])
+    _, _, only, *rest = stream.getvalue().splitlines()
+    assert "1,795,275,671,179" in only
+    assert "a model" in only
+    assert only.rstrip().endswith("…")
+    assert rest == []
+
+
 def test_values_that_are_not_there_are_dashes():
     text = printed([Table("t", TABLE.columns, [{"name": "a", "size": None}])])
     assert "-" in text

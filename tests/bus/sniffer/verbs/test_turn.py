@@ -50,6 +50,14 @@ def test_no_turn_is_a_complaint(bus):
     assert ending.complaints == ["no sign of turn 7"]
 
 
+def test_of_a_recording_a_turn_is_shown_whose_beginning_it_does_not_have(bus):
+    bus.clock.advance_ms(1_000)
+    _, *rest = whole(bus, TURN)
+    shown, ending = run(verb_of("turn", "--from", "night.mcap"), rest)
+    assert [row["turn"] for row in rows(shown)] == [TURN]
+    assert ending.complaints == []
+
+
 def test_a_turn_that_was_under_way_before_is_not_taken_for_a_whole_one(bus):
     bus.clock.advance_ms(1_000)
     earlier, later = whole(bus, TURN), whole(bus, TURN + 1_000)
