@@ -59,11 +59,17 @@ class CatchingUp:
         self._behind = set(inbox.queue.seen)
         self._newest: dict[int, int] = {}
         """Newest message that came in while its channel was behind."""
+        self._takes_prompt: Callable[[Incoming], bool] = lambda message: False
         self._due = asyncio.Event()
         self._outage = Outage(bus.log, "catching_up")
 
-    def begin(self) -> None:
-        """The gateway session is new."""
+    def begin(self, takes_prompt: Callable[[Incoming], bool] = lambda message: False) -> None:
+        """The gateway session is new.
+
+        Args:
+            takes_prompt: is offered each missed message first; whether it took it as a prompt.
+        """
+        self._takes_prompt = takes_prompt
         self._behind = set(self._inbox.queue.seen)
         self._due.set()
 
@@ -102,7 +108,8 @@ class CatchingUp:
 
     async def _fetch(self, channel_id: int) -> None:
         messages = await self._messages(channel_id)
-        missed = [(row, message) for message in messages if (row := self._row(message))]
+        left = [one for one in messages if not self._is_command(one) and not self._takes_prompt(one)]
+        missed = [(row, message) for message in left if (row := self._row(message))]
         if len(missed) > MISSED:
             await self._inbox.drop([message for _, message in missed])
         else:
@@ -130,9 +137,7 @@ class CatchingUp:
         return found
 
     def _row(self, message: Incoming) -> Row | None:
-        """Who wants a missed message; commands and what is old are left, but answers are owed for long."""
-        if self._is_command(message):
-            return None
+        """Who wants a missed message; what is old is left, but answers are owed for long."""
         row = self._wanted(message)
         is_left = self._is_old(message) and row is not None and row.action is not Action.QUEUED
         return None if is_left else row

@@ -158,7 +158,7 @@ class Front:
         self._show_presence()
         self._sessions.doubt()
         if self._house:
-            self._house.online()
+            self._house.online(self._take_missed)
 
     def _show_presence(self) -> None:
         is_there = any(
@@ -176,14 +176,29 @@ class Front:
         line = commands.line_of(message, self._prefix)
         if line is not None:
             self._begin(self._carry_out(commands.parsed(line, self._prefix), visit))
+            if self._house:
+                self._house.dealt_with(message)
         elif self._prompting.is_for_her(message) and self._house and self._house.is_wish(_to_her(message)):
             self._house.offer(_to_her(message))
         elif self._prompting.is_for_her(message) and message.text.strip():
-            self._begin(self._prompting.take(message))
+            self._begin(self._prompt(message))
         elif self._house:
             by_mention = not message.guild_id or self._guilds.of(message.guild_id).reply_by_mention
             is_addressed = message.is_addressed and by_mention
             self._house.offer(replace(message, is_addressed=is_addressed))
+
+    async def _prompt(self, message: Incoming) -> None:
+        await self._prompting.take(message)
+        if self._house:
+            self._house.dealt_with(message)
+
+    def _take_missed(self, message: Incoming) -> bool:
+        """A message of the time when the gateway was away, if it is a prompt of the running session."""
+        is_prompt = self._prompting.is_for_her(message) and bool(message.text.strip())
+        if not is_prompt or (self._house and self._house.is_wish(_to_her(message))):
+            return False
+        self._begin(self._prompt(message))
+        return True
 
     def _after_prompts(self, do: Callable[[T], None], what: T) -> None:
         """Do this once the prompts that came before are accepted: those begin in the loop's next turn."""

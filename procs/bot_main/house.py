@@ -109,10 +109,14 @@ class House:
         row = self._wanted(message)
         return row is not None and row.action is Action.BLOCKED
 
-    def online(self) -> None:
+    def dealt_with(self, message: Incoming) -> None:
+        """A message that was a command or a prompt: it is none that was missed."""
+        self._offered.put(lambda: self._pass_over(message))
+
+    def online(self, takes_prompt: Callable[[Incoming], bool] = lambda message: False) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
         self._inbox.queue.doubt()
-        self._catching_up.begin()
+        self._catching_up.begin(takes_prompt)
 
     def offline(self) -> None:
         """The gateway session is lost: edits and deletions are told to nobody until the next one."""
@@ -165,6 +169,11 @@ class House:
             await self._route(row, message, looks=looks)
         elif looks:
             self._inbox.queue.look(message.channel_id, message.id)
+
+    async def _pass_over(self, message: Incoming) -> None:
+        if self._catching_up.is_level(message):
+            self._inbox.queue.look(message.channel_id, message.id)
+            await self._inbox.commit()
 
     def _wanted(self, message: Incoming) -> Row | None:
         """The row of the first feature that wants a message.

@@ -1,5 +1,6 @@
 """What the front asks of the rest of the bot: the text features behind one door."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from procs.bot_main.core.chat import Incoming, Person
@@ -33,8 +34,16 @@ class House(Protocol):
         """A command of a feature; returns what to answer, empty = it was answered."""
         ...
 
-    def online(self) -> None:
-        """The gateway session is new: what was written meanwhile may be fetched."""
+    def dealt_with(self, message: Incoming) -> None:
+        """A message that was a command or a prompt: it is none that was missed."""
+        ...
+
+    def online(self, takes_prompt: Callable[[Incoming], bool]) -> None:
+        """The gateway session is new: what was written meanwhile may be fetched.
+
+        Args:
+            takes_prompt: is offered each of these messages first; whether it took it as a prompt.
+        """
         ...
 
     def offline(self) -> None:

@@ -190,9 +190,12 @@ def test_a_killed_bot_finishes_its_sentence_and_takes_commands_again(lounge):
     lounge.stack.kill("bot_main", signal.SIGKILL)
     ann.deletes(message=gone)
     ann.edits(message=wrong, text="!miku say Good evening.")
+    missed = lounge.says("Sing for us")
     # Born again it renews the voice session, in mid-sentence: nothing of it is lost. What waited is said as
-    # it stands then.
-    wait_until(lambda: lounge.words_of_one_turn(n_before) == letters(f"{LONG} Good evening."), 60)
+    # it stands then, and what was written meanwhile is answered too.
+    said = letters(f"{LONG} Good evening. {ANSWER}")
+    wait_until(lambda: lounge.words_of_one_turn(n_before) == said, 60)
+    assert "🎤" in lounge.reactions(missed)
 
     def answered() -> bool:
         lounge.says("!miku voice-status")

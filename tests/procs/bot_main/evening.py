@@ -1,7 +1,7 @@
 """An evening in a Discord server: bot_main with a chat played by hand, and everybody around it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -53,6 +53,8 @@ class NotingHouse:
         self.reworded: list[Incoming] = []
         self.gone: list[int] = []
         self.calls: list[Call] = []
+        self.passed_over: list[Incoming] = []
+        self.takes_prompt: Callable[[Incoming], bool] = lambda message: False
         self.n_online = 0
         self.n_offline = 0
 
@@ -75,8 +77,12 @@ class NotingHouse:
         self.calls.append(call)
         return f"{call.command}: {call.text}"
 
-    def online(self) -> None:
+    def dealt_with(self, message: Incoming) -> None:
+        self.passed_over.append(message)
+
+    def online(self, takes_prompt: Callable[[Incoming], bool]) -> None:
         self.n_online += 1
+        self.takes_prompt = takes_prompt
 
     def offline(self) -> None:
         self.n_offline += 1

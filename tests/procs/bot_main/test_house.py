@@ -424,6 +424,27 @@ async def test_missed_messages_are_fetched_once_and_commands_among_them_are_not_
         await until(lambda: home.answered() == [known.id, missed.id, last.id])
 
 
+async def test_what_is_a_prompt_is_neither_missed_nor_answered_in_writing(tmp_path, probes):
+    async with living(tmp_path, TEXT) as home:
+        known = await home.says("before", is_addressed=True)
+        await until(lambda: home.answered() == [known.id])
+        spoken = home.chat.says("answered aloud", is_addressed=True)
+        home.house.dealt_with(spoken)
+        await until(lambda: home.inbox.queue.seen == {GENERAL: spoken.id})
+        prompt, missed = [home.chat.says(text, is_addressed=True) for text in ("prompt", "missed")]
+        home.chat.says("!miku join", is_addressed=True)
+        offered = []
+
+        def takes_prompt(message):
+            offered.append(message.id)
+            return message == prompt
+
+        home.house.online(takes_prompt)
+        await until(lambda: home.answered() == [known.id, missed.id])
+        assert offered == [prompt.id, missed.id]
+    assert SqliteQueue(tmp_path / "queue.db").load().seen[GENERAL] > missed.id
+
+
 async def test_a_channel_never_seen_before_replays_nothing(tmp_path, probes):
     chat = HandChat()
     chat.says("long ago", is_addressed=True)

@@ -1,4 +1,4 @@
-"""Prompts whose message was changed or deleted while nobody told of it."""
+"""Prompts that were written, changed or deleted while nobody told of it."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from bus.messages import Phase
 from procs.bot_main import prompting
 from tests.procs.bot_main.evening import Evening, Evenings
-from tests.procs.bot_main.hand_chat import ANNA, BERT
+from tests.procs.bot_main.hand_chat import ANNA, BERT, DM, SECRET
 from tests.procs.bot_main.test_app_restarts import levels
 from tests.waiting import until
 
@@ -116,3 +116,30 @@ async def test_a_session_that_is_over_when_discord_answers_stays_over(
     await evening.settle()
     assert evening.world.sessions == []
     assert len(evening.world.prompts) == 1
+
+
+async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Evening):
+    session = await evening.joins()
+    heard = await evening.says("one")
+    missed = evening.chat.says("two", by=BERT)
+    takes = evening.house.takes_prompt
+    assert [takes(heard), takes(missed), takes(missed)] == [True] * 3
+    await evening.settle()
+    assert await answers_all(evening, session) == ["Anna: one", "Bert: two"]
+    assert "🎤" in evening.chat.reactions[missed.id]
+    join, *prompts = (message.id for message in evening.house.passed_over)
+    assert join < heard.id
+    assert set(prompts) == {heard.id, missed.id}
+
+
+async def test_what_is_no_prompt_is_left_to_the_others(evening: Evening):
+    said = evening.chat.says("hello", is_addressed=True)
+    assert not evening.house.takes_prompt(said), "no session"
+    await evening.joins()
+    for message in (
+        evening.chat.says("hello", channel_id=SECRET),
+        evening.chat.says("hello", guild_id=DM),
+        evening.chat.says("draw a cat"),
+        evening.chat.says(" "),
+    ):
+        assert not evening.house.takes_prompt(message)
