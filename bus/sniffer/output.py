@@ -29,7 +29,7 @@ class Column:
     show: Show = str
     is_number: bool = False
     is_cut: bool = False
-    """Whether its end may be left out where the terminal is too narrow; others are wrapped."""
+    """Whether it gives way on a narrow terminal: its end is left out, and the others stay whole."""
 
 
 @dataclass(frozen=True)

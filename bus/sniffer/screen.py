@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from bus.sniffer.output import Column, Line, Output, Row, Table
+from bus.sniffer.output import Column, Line, Output, Table
 
 FILE_COLUMNS = 200
 """Width of tables where there is no terminal."""
@@ -99,18 +99,20 @@ def rich_table(table: Table) -> RichTable | Text:
     if not table.rows:
         return Text(f"{table.title}: none")
     rich = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False)
+    gives_way = any(column.is_cut for column in table.columns)
     for column in table.columns:
+        title = _text(column, column.title)
         if column.is_number:  # broken into two it would be read as two
-            rich.add_column(column.title, justify="right", no_wrap=True)
+            rich.add_column(title, justify="right", no_wrap=True)
         else:
-            rich.add_column(column.title, overflow="fold")
+            rich.add_column(title, overflow="fold", no_wrap=gives_way and not column.is_cut)
     for row in table.rows:
-        rich.add_row(*(_text(column, row) for column in table.columns))
+        rich.add_row(*(_text(column, _cell(column.show, row, column.key)) for column in table.columns))
     return rich
 
 
-def _text(column: Column, row: Row) -> Text:
-    text = printable(_cell(column.show, row, column.key))
+def _text(column: Column, text: str) -> Text:
+    text = printable(text)
     return Text(text, no_wrap=True, overflow="ellipsis") if column.is_cut else Text(text)
 
 

@@ -27,7 +27,7 @@ def test_every_code_has_a_row_and_every_row_a_code() -> None:
 def test_every_verb_is_shown_and_every_shown_verb_exists() -> None:
     shown = set(re.findall(r"miku ([a-z]+)", BOTH))
     assert set(VERBS) <= shown
-    assert set(re.findall(r"\./miku ([a-z-]+)", BOTH)) <= {*VERBS, SNIFFER}
+    assert set(re.findall(r"\./miku ([a-z][a-z-]*)", BOTH)) <= {*VERBS, SNIFFER}
 
 
 def test_every_setting_that_is_named_exists() -> None:
