@@ -3,8 +3,6 @@
 Source: Discord's "Application Commands" and "Interactions".
 """
 
-from typing import Any
-
 from procs.bot_main.backends.discord_posts import Json, clicked
 from procs.bot_main.core.pages import sound
 from procs.bot_main.core.slash import OptionKind, SlashCommand, SlashOption
@@ -13,15 +11,9 @@ GROUP = "miku"
 SLASH, BUTTON = 2, 3
 """Kinds of interactions."""
 _SUBCOMMAND = 1
-_VOICE_KINDS, _TEXT_KINDS = [2, 13], [0, 5, 10, 11, 12]
-_TYPES = {
-    OptionKind.TEXT: 3,
-    OptionKind.NUMBER: 4,
-    OptionKind.YES: 5,
-    OptionKind.USER: 6,
-    OptionKind.VOICE: 7,
-    OptionKind.CHANNEL: 7,
-}
+_TYPES = {OptionKind.TEXT: 3, OptionKind.VOICE: 7}
+_VOICE_CHANNELS = [2, 13]
+"""Types of channels that can be chosen: voice channels and stages."""
 VALUE_CHARS = 4_000
 """What is taken of an option's text."""
 
@@ -53,8 +45,8 @@ def _option(option: SlashOption) -> Json:
     }
     if option.choices:
         made["choices"] = [{"name": one, "value": one} for one in option.choices]
-    if option.kind in (OptionKind.VOICE, OptionKind.CHANNEL):
-        made["channel_types"] = _VOICE_KINDS if option.kind is OptionKind.VOICE else _TEXT_KINDS
+    if option.kind is OptionKind.VOICE:
+        made["channel_types"] = _VOICE_CHANNELS
     return made
 
 
@@ -65,9 +57,6 @@ def asked(kind: int, data: Json) -> tuple[str, dict[str, str]] | None:
     steps = data.get("options") or []
     if kind != SLASH or data.get("name") != GROUP or len(steps) != 1:
         return None
-    arguments = {str(one["name"]): _plain(one.get("value")) for one in steps[0].get("options") or []}
+    given = steps[0].get("options") or []
+    arguments = {str(one["name"]): sound(str(one.get("value"))[:VALUE_CHARS]) for one in given}
     return str(steps[0]["name"]), arguments
-
-
-def _plain(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else sound(str(value)[:VALUE_CHARS])

@@ -279,8 +279,8 @@ class Session(discord.Client):
 
     async def on_guild_unavailable(self, guild: discord.Guild) -> None:
         self.voices.forget(guild.id)
-        self._tell(GuildGone(guild.id, was_removed=False))
+        self._tell(GuildGone(guild.id))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         self.voices.forget(guild.id)
-        self._tell(GuildGone(guild.id, was_removed=True))
+        self._tell(GuildGone(guild.id))

@@ -141,7 +141,6 @@ class GuildGone:
     """A guild is unavailable (an outage) or Miku was removed from it."""
 
     guild_id: int
-    was_removed: bool
 
 
 ChatEvent = (

@@ -52,8 +52,6 @@ class GpuReport:
     """Whether the session must not begin."""
     freed: tuple[Freed, ...] = ()
     cards: tuple[Card, ...] = ()
-    is_loaded: bool = False
-    """Whether the voice route's model was in memory already, so that it needs no more room."""
 
 
 def parse_nvidia(text: str) -> list[Card]:
@@ -156,7 +154,7 @@ def judge(
         refuses: whether one that would not fit is refused, not only warned about.
         is_loaded: the voice route's model is in memory already, so what it needs is taken, not free.
     """
-    seen = tuple(freed), tuple(cards), is_loaded
+    seen = tuple(freed), tuple(cards)
     short = [] if is_loaded else shortages(cards, needed_mib)
     if short:
         return GpuReport("gpu_short", "; ".join(short), refuses, *seen)

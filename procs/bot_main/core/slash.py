@@ -19,16 +19,8 @@ class OptionKind(StrEnum):
     """What a slash option takes."""
 
     TEXT = "text"
-    NUMBER = "number"
-    """A whole number."""
-    YES = "yes"
-    """`true` or `false`."""
-    USER = "user"
-    """Arrives as the user's id."""
     VOICE = "voice"
     """A voice channel or stage; arrives as its id."""
-    CHANNEL = "channel"
-    """A text channel; arrives as its id."""
 
 
 @dataclass(frozen=True)

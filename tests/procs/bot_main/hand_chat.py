@@ -212,10 +212,10 @@ class HandChat:
                 self._tell_pair(HOME, 0)
         self.tell(VoiceRoomChanged(HOME))
 
-    def loses_guild(self, guild_id: int = HOME, was_removed: bool = False) -> None:
+    def loses_guild(self, guild_id: int = HOME) -> None:
         """A guild is unavailable, or she was removed from it."""
         self.guilds.remove(guild_id)
-        self.tell(GuildGone(guild_id, was_removed))
+        self.tell(GuildGone(guild_id))
 
     def fails(self, method: str, code: str = "discord_unreachable", times: int | None = 1) -> None:
         """The next `times` calls of a method raise `BackendError(code)`; None = until `mend`."""

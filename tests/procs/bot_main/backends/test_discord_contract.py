@@ -339,7 +339,7 @@ async def test_a_deleted_channel_ends_her_voice(world: World) -> None:
 
 async def test_a_guild_that_is_gone_is_told(world: World) -> None:
     world.outage()
-    assert await told(world, GuildGone) == GuildGone(world.guild, False)
+    assert await told(world, GuildGone) == GuildGone(world.guild)
     assert world.chat.guild_ids() == []
 
 

@@ -276,7 +276,7 @@ async def test_mentions_are_names_in_the_text(stage: Scene) -> None:
 
 async def test_leaving_a_guild_is_told(stage: Scene) -> None:
     stage.director.bot("Miku").is_removed()
-    assert await stage.next(GuildGone) == GuildGone(stage.guild_id, was_removed=True)
+    assert await stage.next(GuildGone) == GuildGone(stage.guild_id)
     assert stage.chat.names(stage.guild_id) == Names()
     with pytest.raises(BackendError):
         await stage.chat.set_voice(stage.guild_id, stage.lounge)

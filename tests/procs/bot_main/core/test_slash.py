@@ -18,7 +18,7 @@ TEXT = SlashOption("text", "What", is_required=True)
         lambda: SlashCommand("join", ""),
         lambda: SlashCommand("join", "x" * 95, default_level="admin"),
         lambda: SlashCommand("say", "x", (SlashOption("a", "A"), TEXT)),
-        lambda: SlashOption("n", "N", OptionKind.NUMBER, choices=("1",)),
+        lambda: SlashOption("n", "N", OptionKind.VOICE, choices=("1",)),
     ],
 )
 def test_what_discord_would_refuse_is_refused_at_once(make: object) -> None:
@@ -36,9 +36,9 @@ def test_nothing_declared_is_nothing_registered() -> None:
 
 
 def test_values_arrive_as_text() -> None:
-    options = [{"name": "on", "type": 5, "value": True}, {"name": "n", "type": 4, "value": 3}]
+    options = [{"name": "text", "type": 3, "value": "hi \ud83d"}, {"name": "n", "type": 4, "value": 3}]
     data = {"name": "miku", "options": [{"name": "set", "type": 1, "options": options}]}
-    assert asked(2, data) == ("set", {"on": "true", "n": "3"})
+    assert asked(2, data) == ("set", {"text": "hi \ufffd", "n": "3"})
     assert asked(2, data | {"name": "other"}) is None
 
 
