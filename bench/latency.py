@@ -112,7 +112,8 @@ def _rows(measured: Round) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for name, values in overheads.items():
         p50 = quantile(values, 0.5)
-        rows.append([name, p50, quantile(values, 0.99), max(values), p50 / bare_ms, 10 * slope(values)])
+        ratio = p50 / bare_ms if bare_ms > 0 else "-"  # few prompts may leave nothing above the floor
+        rows.append([name, p50, quantile(values, 0.99), max(values), ratio, 10 * slope(values)])
     return rows
 
 

@@ -8,6 +8,7 @@ calls that method, or reads that attribute, of the director's person Ann; the an
 import base64
 import dataclasses
 import inspect
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -45,6 +46,13 @@ MISTAKES = (
 """What a wrong call ends in; told to the caller."""
 
 
+def _line(value: Any, status: int = 200) -> web.Response:
+    """JSON as a person in a terminal reads it."""
+    line = json.dumps(value, ensure_ascii=False) + "\n"
+    body = line.encode(errors="backslashreplace")  # half a surrogate pair, as JSON escapes it
+    return web.json_response(body=body, status=status)
+
+
 async def start(director: Director, port: int) -> web.AppRunner:
     """Serves the director on a loopback port until the runner is cleaned up."""
 
@@ -53,8 +61,8 @@ async def start(director: Director, port: int) -> web.AppRunner:
         try:
             result = await call(director, asked)
         except MISTAKES as mistake:
-            return web.json_response({"error": f"{type(mistake).__name__}: {mistake}"}, status=400)
-        return web.json_response({"result": plain(result)})
+            return _line({"error": f"{type(mistake).__name__}: {mistake}"}, 400)
+        return _line({"result": plain(result)})
 
     app = web.Application(client_max_size=1 << 26)
     app.router.add_post("/", handle)

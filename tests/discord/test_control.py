@@ -5,6 +5,7 @@ import json
 import ssl
 import subprocess
 import sys
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -104,3 +105,13 @@ async def test_a_role_is_given_by_the_id_that_its_making_told(client: discord.Cl
     member = (await said).author
     assert isinstance(member, discord.Member)
     assert member.guild_permissions.manage_guild
+
+
+def test_answers_are_lines_that_a_person_can_read(told: dict[str, str], remote: Remote) -> None:
+    remote.person("Ann").says(place="general", text="🎤 ミク, and half a \ud83c")
+    assert remote.place("general").texts()[-1] == "🎤 ミク, and half a \ud83c"
+    asked = json.dumps({"on": "place", "name": "general", "do": "texts"}).encode()
+    with urllib.request.urlopen(told["control"], asked) as answer:
+        line = answer.read().decode()
+    assert "🎤 ミク" in line
+    assert line.endswith("\n")
