@@ -335,7 +335,8 @@ class Front:
         fallback = self._fallbacks.setdefault(conversation.session, Fallback())
         channel_id = self._voice.prompt_channel(conversation)
         for number, text in enumerate(fallback.texts(ended, is_over=not conversation.intent.wanted)):
-            reply_to = message_id(ended.asked.request)
+            is_there = ended.asked.channel_id == channel_id
+            reply_to = message_id(ended.asked.request) if is_there else 0
             post = Post(text, reply_to=reply_to, nonce=f"t{ended.turn}-{number}")
             self._courier.post(channel_id, post)
 

@@ -32,7 +32,7 @@ BEAT_S = 0.5
 """How late a change of the house's level is told."""
 UNSAID = (Action.SILENT, Action.PAUSED)
 """Nothing is said about these while they stand back."""
-RESTS = "🎤 {title} rests while I'm talking in voice chat. Ask me again after I leave the voice channel."
+RESTS = "🎤 {title}: not while I'm talking in voice chat. Ask me again after I leave the voice channel."
 
 
 class House:

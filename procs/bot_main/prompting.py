@@ -127,8 +127,12 @@ class Prompting:
         if found is None:
             self._bus.log.info("prompt gone", turn=asked.turn)
             self._sessions.take_back(asked.request)
-        elif found.text:  # what Discord hides is not new
+        elif found.text and self._is_as(asked):  # what Discord hides is not new
             self.reword(found)
+
+    def _is_as(self, asked: Asked) -> bool:
+        """Whether a prompt waits as it was; an edit that was told meanwhile is the newer one."""
+        return any(each.turns.find(asked.request) == asked for each in self._sessions.all)
 
     async def _found(self, channel_id: int, message: int) -> Incoming | None:
         while True:
@@ -146,5 +150,5 @@ def request_id(message_id: int) -> str:
 
 
 def message_id(request: str) -> int:
-    """The message of a request, 0 if it came by another door."""
+    """The message or the click of a request, 0 if it came by another door."""
     return int(request[1:]) if request[:1] == "m" and request[1:].isdecimal() else 0

@@ -432,6 +432,20 @@ async def test_without_a_voice_answers_come_as_text_with_one_notice(evening: Eve
     assert evening.texts[-1] == "🎤 My voice is back."
 
 
+async def test_an_answer_in_writing_replies_only_to_a_message_that_stands_in_its_channel(evening: Evening):
+    session = await evening.joins()
+    evening.chat.invokes("ask", text="by slash")
+    await evening.settle()
+    await evening.says("!miku ask elsewhere", channel_id=SECRET)
+    for text in ("One.", "Two."):
+        turn = evening.world.turns(session).active
+        await evening.world.reply(session, turn, text)
+        await evening.world.fails("tts_bridge", session, turn, "tts_unreachable")
+        await evening.pass_ms(4_000)
+    written = [posted.post for posted in evening.chat.posted if "text mode" in posted.post.text]
+    assert [(post.text.split()[-1], post.reply_to) for post in written] == [("One.", 0), ("Two.", 0)]
+
+
 async def test_a_model_that_fails_is_told_and_the_session_lives(evening: Evening):
     session = await evening.joins()
     await evening.says("hello")

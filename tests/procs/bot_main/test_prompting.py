@@ -6,6 +6,7 @@ import pytest
 
 from bus.messages import Phase
 from procs.bot_main import prompting
+from procs.bot_main.core.chat import Incoming
 from tests.procs.bot_main.evening import Evening, Evenings
 from tests.procs.bot_main.hand_chat import ANNA, BERT, DM, SECRET
 from tests.procs.bot_main.test_app_restarts import levels
@@ -91,6 +92,25 @@ async def test_a_discord_that_answers_late_is_asked_again(evening: Evening, monk
     evening.chat.goes_offline()
     evening.chat.edits(edited, "2", is_told=False)
     evening.chat.fails("message", times=2)
+    assert await answers_all(evening, session) == ["Anna: one", "Anna: 2"]
+
+
+async def test_an_edit_that_is_told_while_discord_answers_is_the_newer_one(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    read = evening.chat.message
+
+    async def overtaken(channel_id: int, message_id: int) -> Incoming | None:
+        found = await read(channel_id, message_id)
+        evening.chat.edits(edited, "2")
+        await evening.world.settle()
+        return found
+
+    monkeypatch.setattr(evening.chat, "message", overtaken)
+    session = await evening.joins()
+    await evening.says("one")
+    edited = await evening.says("two")
+    evening.chat.goes_offline()
     assert await answers_all(evening, session) == ["Anna: one", "Anna: 2"]
 
 

@@ -150,3 +150,37 @@ def test_numbers_grow_and_the_floor_never_falls_under_stepping_clocks_and_restar
         assert turns.floor >= floor
         floor = turns.floor
     assert order == sorted(set(order))
+
+
+def test_what_waits_by_a_message_runs_after_a_doubt_only_once_it_is_trusted():
+    turns = Turns(0, 8)
+    said = turns.ask(10, Asked(0, "said", channel_id=7))
+    bare = turns.ask(10, Asked(0, "bare"))
+    assert said is not None
+    assert bare is not None
+    assert turns.doubtful is None
+    turns.doubt()
+    assert turns.doubtful == said
+    assert turns.start(0, PATIENCE) is None
+    turns.trust(said)
+    assert turns.doubtful is None
+    running = turns.start(0, PATIENCE)
+    assert running is not None
+    assert running.asked == said
+    turns.doubt()
+    turns.end(DONE)
+    assert turns.doubtful is None, "no message can have changed"
+    again = turns.start(0, PATIENCE)
+    assert again is not None
+    assert again.asked == bare
+
+
+def test_what_an_earlier_life_left_waiting_is_in_doubt_and_what_ran_is_not():
+    turns = Turns(0, 8)
+    running, waiting = Asked(5, "running", channel_id=7), Asked(6, "waiting", channel_id=7)
+    turns.resume(running, [waiting], 0, PATIENCE)
+    assert turns.doubtful is None
+    turns.end(DONE)
+    assert turns.doubtful == waiting
+    turns.drop(waiting)
+    assert turns.doubtful is None
