@@ -155,7 +155,8 @@ class Outbox:
             await self._inbox.delete((row.id,))
             return None
         self._inbox.queue.doubted.discard(row.id)
-        if found.text:  # what Discord hides is not new
+        is_as_asked = self._inbox.queue.rows.get(row.id) == row  # an edit that was told meanwhile is newer
+        if found.text and is_as_asked:  # what Discord hides is not new
             await self._inbox.edit(found)
         return self._inbox.queue.rows.get(row.id)
 

@@ -191,7 +191,7 @@ async def test_commands_of_closed_features_are_answered_and_not_carried_out(tmp_
         assert await home.house.command(replace(blocked, invoked=slash)) == "🎤 Not now!", (
             "a slash needs an answer"
         )
-        assert "rests" in await home.house.command(paused)
+        assert "not while I'm talking" in await home.house.command(paused)
         assert home.house.features["probe_blocked"].started == 1
         assert home.house.features["probe_paused"].started == 0
 
@@ -382,6 +382,26 @@ async def test_what_was_deleted_while_the_gateway_was_away_is_not_answered(tmp_p
         fresh = await home.says("fresh", is_addressed=True)
         await until(lambda: fresh.id in home.answered() and not home.inbox.queue.rows)
         assert home.answered() == [kept.id, fresh.id]
+
+
+async def test_an_edit_that_is_told_while_discord_answers_is_the_newer_one(tmp_path, probes, monkeypatch):
+    async with living(tmp_path, TEXT) as home:
+        await home.sink(Phase.ACTIVE)
+        message = await home.says("mistyped", is_addressed=True)
+        await until(lambda: home.house.state().queued == 1)
+        read = home.chat.message
+
+        async def overtaken(channel_id, message_id):
+            found = await read(channel_id, message_id)
+            home.house.edited(replace(message, text="well typed"))
+            await until(lambda: home.inbox.queue.rows[message.id].message.text == "well typed")
+            return found
+
+        monkeypatch.setattr(home.chat, "message", overtaken)
+        home.house.offline()
+        await home.sink(Phase.IDLE)
+        await until(lambda: home.answered() == [message.id])
+        assert "well typed" in home.model.asked[-1][-1].content
 
 
 @pytest.mark.parametrize("code", ["discord_unreachable", "discord_forbidden"])
