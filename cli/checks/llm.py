@@ -87,7 +87,7 @@ async def first_token(situation: Situation) -> Finding:
     """How long one word takes."""
     settings = situation.stack.settings.of(LlmSettings)
     if not settings.address and not situation.running:
-        return ok("not measured: Miku does not run, and her embedded server with her")
+        return ok("not measured: the embedded server starts with Miku")
     address, model, key = settings.address, settings.model, settings.api_key
     try:
         if not address:
