@@ -48,7 +48,7 @@ class Prompting:
 
     def is_for_her(self, message: Incoming) -> bool:
         """Whether a message stands in the prompt channel of a session: there all of them are for her."""
-        conversation = self._sessions.in_guild(message.guild_id) if message.guild_id else None
+        conversation = self._sessions.in_guild(message.guild_id)
         return conversation is not None and message.channel_id == self._voice.prompt_channel(conversation)
 
     async def take(self, message: Incoming) -> None:

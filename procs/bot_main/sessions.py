@@ -115,8 +115,9 @@ class Sessions:
         return next(meant, None)
 
     def in_guild(self, guild_id: int) -> Conversation | None:
-        """The wanted session of a Discord server."""
-        return next((c for c in self.all if c.intent.wanted and c.intent.guild_id == guild_id), None)
+        """The wanted session of a Discord server; a direct message (0) has none, whoever else speaks."""
+        there = (c for c in self.all if c.intent.wanted and c.intent.guild_id == guild_id)
+        return next(there, None) if guild_id else None
 
     def opened_by(self, request: str) -> Conversation | None:
         """The wanted session that a join request has opened."""

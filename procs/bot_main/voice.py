@@ -154,7 +154,7 @@ class Voice:
 
     async def leave(self, person: Person, guild_id: int, key: int) -> str:
         """End the session: at once for those who may, by vote for the others."""
-        conversation = self._sessions.in_guild(guild_id) if guild_id else None
+        conversation = self._sessions.in_guild(guild_id)
         if conversation is None and not self._links.place(guild_id):
             return NOT_THERE
         if conversation and self.level(person, guild_id) < Level.HOST:
@@ -218,7 +218,7 @@ class Voice:
 
     def _obstacle(self, person: Person, guild_id: int, text: str, max_waiting_each: int) -> str:
         """What to say against a prompt before anybody is asked, empty if nothing."""
-        conversation = self._sessions.in_guild(guild_id) if guild_id else None
+        conversation = self._sessions.in_guild(guild_id)
         if conversation is None:
             return NOT_THERE
         if len(text) > MAX_CHARACTERS:
@@ -244,7 +244,7 @@ class Voice:
 
     def waiting(self, person: int, guild_id: int) -> str:
         """The prompts that wait, and somebody's place among them."""
-        conversation = self._sessions.in_guild(guild_id) if guild_id else None
+        conversation = self._sessions.in_guild(guild_id)
         if conversation is None:
             return ""
         turns = conversation.turns
@@ -261,7 +261,7 @@ class Voice:
 
     def status(self, guild_id: int) -> Status | None:
         """What she does in a server, None without a session."""
-        conversation = self._sessions.in_guild(guild_id) if guild_id else None
+        conversation = self._sessions.in_guild(guild_id)
         if conversation is None:
             return None
         intent, turns = conversation.intent, conversation.turns

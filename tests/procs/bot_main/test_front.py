@@ -22,6 +22,7 @@ from tests.procs.bot_main.hand_chat import (
 from tests.procs.bot_main.world import SINK
 
 pytestmark = pytest.mark.unit
+DM_CHANNEL = 900
 
 
 # --- calling her ---------------------------------------------------------------------------------
@@ -407,6 +408,20 @@ async def test_the_panel_is_edited_seldom_and_closed_at_the_end(evening: Evening
     await evening.pass_ms(1_000)
     assert (panel.post.text, panel.post.buttons) == ("No active voice session", ())
     assert evening.chat.presence == ""
+
+
+async def test_direct_messages_concern_no_session_of_a_console_or_browser(
+    evening: Evening,
+):
+    session = await evening.world.join()
+    turn = (await evening.world.prompt("a long story")).turn
+    for line in ("stop", "leave", "say hello", "voice-status", "queue"):
+        await evening.says(f"!miku {line}", channel_id=DM_CHANNEL, guild_id=DM)
+    assert evening.world.turns(session).active == turn
+    assert evening.world.intent(session).wanted
+    said = evening.chat.texts(DM_CHANNEL)
+    assert said[:3] == ["❌ I'm not in a voice channel!"] * 3
+    assert said[3] == "No active voice session"
 
 
 # --- when something fails ------------------------------------------------------------------------
