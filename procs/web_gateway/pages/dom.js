@@ -28,6 +28,9 @@ export function tell(element, text) {
   if (element.textContent !== text.replaceAll("`", "")) element.replaceChildren(...marked(text));
 }
 
+/** A name as nodes; a narrow screen breaks it behind its dots and underscores. */
+export const breakable = (name) => name.split(/(?<=[._])/).flatMap((part) => [part, make("wbr")]);
+
 /** "12 s", "3 min", "2 h" since a wall time. */
 export function ago(sinceMs) {
   const seconds = Math.max(0, Math.round((Date.now() - sinceMs) / 1000));

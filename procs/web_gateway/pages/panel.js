@@ -1,5 +1,5 @@
 // The operator's window: processes, turns, what stands back, sessions, the bus. Fed by /watch.
-import { ago, byId, make, marked, say } from "./dom.js";
+import { ago, breakable, byId, make, marked, say } from "./dom.js";
 
 const GOOD = new Set(["ready", "active", "done"]);
 const WARN = new Set(["loading", "starting", "stopping", "degraded", "cut"]);
@@ -37,9 +37,10 @@ function featureRow(row) {
 }
 
 function sessionRow(row) {
+  const over = row.phase === "idle" && !row.code; // ended, and nothing is wrong
   const figures = `${row.buffered_ms} ms wait, ${row.underruns} gaps, ${row.late} frames late`;
   return make("li", { "data-session": row.session },
-    make("b", { text: row.sink }), " ", make("span", { class: tone(row.phase), text: row.phase }),
+    make("b", { text: row.sink }), " ", make("span", { class: over ? "quiet" : tone(row.phase), text: row.phase }),
     make("small", {}, ...marked(row.code ? remedy(row) : row.phase === "idle" ? "" : `since ${ago(row.since_ms)}, ${figures}`)));
 }
 
@@ -87,10 +88,10 @@ const SECTIONS = {
     byId("features").replaceChildren(...house.features.map(featureRow));
   },
   rates: (rows) => byId("rates").replaceChildren(...rows.map((row) => make("tr", {},
-    make("td", { text: row.topic }), make("td", { text: row.hz.toFixed(1) }),
+    make("td", {}, ...breakable(row.topic)), make("td", { text: row.hz.toFixed(1) }),
     make("td", { text: String(row.bytes_per_s) })))),
   settings: (rows) => byId("settings").replaceChildren(...rows.map(({ name, values }) => make("tr", {},
-    make("td", { text: name }), make("td", { text: values.join("; ") })))),
+    make("td", {}, ...breakable(name)), make("td", { text: values.join("; ") })))),
 };
 
 /** Follow the operator's view for as long as the page lives; EventSource comes back by itself. */

@@ -146,6 +146,14 @@ async def test_commands_in_a_sentence_are_set_as_code(page):
     assert is_told_once, "a screen reader is not told the same again"
 
 
+async def test_a_long_name_is_broken_behind_its_dots_and_underscores_only(page):
+    told = "const e = document.createElement('p'); e.append(...m.breakable('report.health.bot_main'));"
+    assert await module(page, "dom.js", f"{told} return [e.textContent, e.innerHTML.split('<wbr>')];") == [
+        "report.health.bot_main",
+        ["report.", "health.", "bot_", "main", ""],
+    ]
+
+
 CONTRAST = """
 (() => {
   const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
