@@ -33,11 +33,13 @@ class Courier:
         self._bus = bus
         self._chat = chat
         self._lanes: dict[str, deque[Delivery]] = {}
-        self._tasks: asyncio.TaskGroup
+        self._tasks: asyncio.TaskGroup | None = None
 
     def start(self, tasks: asyncio.TaskGroup) -> None:
-        """Deliveries are made in `tasks`."""
+        """Deliveries are made in `tasks`; those that came before wait for this."""
         self._tasks = tasks
+        for lane in self._lanes:
+            tasks.create_task(self._work(lane))
 
     def post(self, channel_id: int, post: Post) -> None:
         """Post in a channel, once: by its nonce a post that is tried again is known."""
@@ -80,7 +82,8 @@ class Courier:
                 self._bus.log.warning("delivery dropped", lane=lane.partition(" ")[0])
             return
         self._lanes[lane] = deque([delivery])
-        self._tasks.create_task(self._work(lane))
+        if self._tasks is not None:
+            self._tasks.create_task(self._work(lane))
 
     async def _work(self, lane: str) -> None:
         while self._lanes[lane]:

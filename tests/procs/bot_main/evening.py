@@ -163,6 +163,8 @@ class Evenings:
         self.documents = MemoryDocuments()
         self.chat = HandChat()
         self.house = NotingHouse()
+        self.n_turns_to_open = 0
+        """Turns of the loop that the house takes to be opened: its disk is slow."""
         self.n_closed = 0
         """Lives that let go of their services."""
         lives.make_side = self._side
@@ -176,6 +178,8 @@ class Evenings:
         self.n_closed += 1
 
     async def _open_house(self, tasks: asyncio.TaskGroup, gate: SessionGate) -> NotingHouse:
+        for _ in range(self.n_turns_to_open):
+            await asyncio.sleep(0)
         return self.house
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from bus.errors import CODES, sentence
-from bus.messages import NodeState, Phase, RequestKind, TurnKind
+from bus.messages import NodeState, Phase, RequestKind, SessionState, TurnKind
 from procs.bot_main.core.chat import Post
 from tests.procs.bot_main.evening import JOINED, Evening, Evenings
 from tests.procs.bot_main.hand_chat import (
@@ -422,6 +422,17 @@ async def test_direct_messages_concern_no_session_of_a_console_or_browser(
     said = evening.chat.texts(DM_CHANNEL)
     assert said[:3] == ["❌ I'm not in a voice channel!"] * 3
     assert said[3] == "No active voice session"
+
+
+async def test_what_ends_while_she_is_still_starting_is_told_once_she_has(evenings: Evenings):
+    async with evenings.begin() as before:
+        session = await before.joins()
+        intent = before.intent
+    state = SessionState(SINK, Phase.IDLE, intent.since_ms, intent.revision, reason="voice_kicked")
+    evenings.n_turns_to_open = 20
+    async with evenings.begin((f"control.session.{SINK}", state, session)) as after:
+        await after.settle()
+        assert after.texts[-1] == f"❌ {sentence('voice_kicked')}"
 
 
 # --- when something fails ------------------------------------------------------------------------
