@@ -137,6 +137,11 @@ class Link:
         """The session in which prompts are answered now; empty if there is none."""
         return next((s for s, state in self.bus.sessions() if state.phase is Phase.ACTIVE), "")
 
+    def running_session(self) -> str:
+        """The session that is to end when its end is asked for: the active one, else one that begins."""
+        begins = (s for s, state in self.bus.sessions() if state.phase is Phase.STARTING)
+        return self.active_session() or next(begins, "")
+
     async def join(self) -> str:
         """Ask for a session and wait until it is active; returns it.
 

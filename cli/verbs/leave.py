@@ -19,6 +19,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 async def run(stack: Stack, view: View, args: argparse.Namespace) -> int:
     """Ask for the end; it works in every state of the session."""
     async with link(stack) as bus:
-        await bus.ask(RequestKind.LEAVE, session=bus.active_session())
+        await bus.ask(RequestKind.LEAVE, session=bus.running_session())
         view.line("left")
     return EXIT_OK

@@ -110,3 +110,13 @@ async def test_only_an_active_session_takes_prompts(node: MemoryNode) -> None:
     assert link.active_session() == ""
     await node.deliver("control.session.discord_voice", state(Phase.ACTIVE), SESSION)
     assert link.active_session() == SESSION
+
+
+async def test_a_session_that_only_begins_can_be_left(node: MemoryNode) -> None:
+    link = Link(node)
+    assert link.running_session() == ""
+    await node.deliver("control.session.discord_voice", state(Phase.STARTING), SESSION)
+    assert link.running_session() == SESSION
+    other = "20261120-173001-c3d4"
+    await node.deliver("control.session.discord_voice", state(Phase.ACTIVE), other)
+    assert link.running_session() == other
