@@ -24,6 +24,7 @@ from procs.bot_main.gate import SessionGate
 from procs.bot_main.gpu import GpuPlan
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.health import HealthBoard
+from procs.bot_main.herald import Herald
 from procs.bot_main.household import House
 from procs.bot_main.ledger import Ledger
 from procs.bot_main.links import Links
@@ -182,11 +183,12 @@ class BotMain:
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
         prompting = Prompting(bus, chat, sessions, courier, voice, side.prefix)
         sessions.reread = prompting.reread
-        front = Front(
-            bus, chat, sessions, links, guilds, courier, voice, prompting, panels, self._health, side.prefix
-        )
-        sessions.audience = front
-        return front
+        herald = Herald(bus, chat, sessions, links, guilds, courier, voice, prompting)
+        sessions.audience = herald
+        return Front(
+            bus, chat, sessions, links, guilds, courier, voice, prompting, herald, panels, self._health,
+            side.prefix,
+        )  # fmt: skip
 
     async def stop(self) -> None:
         """Stand by the intents once more: sessions go on without us, and are taken up again."""

@@ -1,4 +1,4 @@
-"""The front: what happens in the chat goes to whom it concerns, and what becomes of turns is told there.
+"""The front: what happens in the chat goes to whom it concerns.
 
 A message is a command (any channel), a prompt (the session's prompt channel) or the house's affair. A
 command has one handler, whether it was written, chosen or clicked.
@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bus import Bus
-from bus.errors import CODES, BackendError, sentence
-from bus.messages import NodeState, Phase, TurnKind
+from bus.errors import BackendError, sentence
+from bus.messages import NodeState
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core import commands
-from procs.bot_main.core.alone import Alone
 from procs.bot_main.core.chat import (
     ChatEvent,
     Deleted,
@@ -27,18 +26,16 @@ from procs.bot_main.core.chat import (
     Post,
 )
 from procs.bot_main.core.commands import COMMANDS, Command, Unclear
-from procs.bot_main.core.conversation import Conversation, Ended
-from procs.bot_main.core.fallback import Fallback
 from procs.bot_main.core.permissions import Level
-from procs.bot_main.core.running import Asked, Outcome
 from procs.bot_main.courier import Courier
 from procs.bot_main.features.base import Call
 from procs.bot_main.guilds import EXPORT, Guilds
 from procs.bot_main.health import HealthBoard
+from procs.bot_main.herald import Herald
 from procs.bot_main.household import House
 from procs.bot_main.links import Links
 from procs.bot_main.panel import Panels
-from procs.bot_main.prompting import MICROPHONE, Prompting, message_id, request_id
+from procs.bot_main.prompting import MICROPHONE, Prompting, request_id
 from procs.bot_main.sessions import Sessions
 from procs.bot_main.voice import STOPPED, Voice
 
@@ -51,8 +48,6 @@ MAX_AT_ONCE = 64
 """Commands and prompts being worked on; more are dropped with a log line."""
 
 SILENCED = "🤫"
-PRESENCE = "🎤 In Voice Chat"
-ALONE = "👋 Everybody has left, so I left too."
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class Visit:
 
 
 class Front:
-    """Everything that comes from the chat; implements `sessions.Audience`."""
+    """Everything that comes from the chat."""
 
     def __init__(
         self,
@@ -85,6 +80,7 @@ class Front:
         courier: Courier,
         voice: Voice,
         prompting: Prompting,
+        herald: Herald,
         panels: Panels,
         health: HealthBoard,
         prefix: str,
@@ -97,17 +93,12 @@ class Front:
         self._courier = courier
         self._voice = voice
         self._prompting = prompting
+        self._herald = herald
         self._panels = panels
         self._health = health
         self._prefix = prefix
         self._house: House | None = None
         self._n_at_once = 0
-        self._presence = ""
-        self._is_online = False
-        self._fallbacks: dict[str, Fallback] = {}
-        self._alone: dict[str, Alone] = {}
-        self._told: set[str] = set()
-        """Sessions whose involuntary end was told."""
         self._tasks: asyncio.TaskGroup
 
     def take_in(self, house: House) -> None:
@@ -142,7 +133,7 @@ class Front:
             case Online():
                 self._come_online(event)
             case Offline():
-                self._is_online = False
+                self._herald.is_online = False
                 self._health.tell("discord", NodeState.DEGRADED, event.code)
                 self._sessions.doubt()
                 if self._house:
@@ -150,24 +141,22 @@ class Front:
 
     # --- how the chat is -----------------------------------------------------------------------------
 
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            self._herald.look()
+            if self._herald.is_online:
+                self._panels.look()
+
     def _come_online(self, event: Online) -> None:
-        self._is_online = True
+        self._herald.is_online = True
         self._voice.missing_code = event.code
         self._bus.report(NodeState.READY, discord=event.name, invite=event.invite_url)
         self._health.tell("discord", NodeState.READY, event.code)
-        self._show_presence()
+        self._herald.show_presence()
         self._sessions.doubt()
         if self._house:
             self._house.online(self._take_missed)
-
-    def _show_presence(self) -> None:
-        is_there = any(
-            c.intent.wanted and c.intent.guild_id and c.phase is Phase.ACTIVE for c in self._sessions.all
-        )
-        text = PRESENCE if is_there else ""
-        if self._is_online and text != self._presence:
-            self._presence = text
-            self._courier.deliver("presence", lambda: self._chat.set_presence(text))
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -320,67 +309,6 @@ class Front:
     def _help(self, level: Level) -> str:
         rows = [row for row in COMMANDS if row.level <= level and (self._house or not row.feature)]
         return "\n".join(f"`{self._prefix} {commands.usage(row)}` {row.help}" for row in rows)
-
-    # --- what becomes of sessions and turns ----------------------------------------------------------
-
-    def turn_started(self, conversation: Conversation, asked: Asked) -> None:
-        """The place shown at a message is over once it is answered."""
-        self._prompting.waits_no_longer(asked.request)
-
-    def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
-        """What could not be said is written."""
-        self._prompting.waits_no_longer(ended.asked.request)
-        if not conversation.intent.guild_id:
-            return
-        fallback = self._fallbacks.setdefault(conversation.session, Fallback())
-        channel_id = self._voice.prompt_channel(conversation)
-        for number, text in enumerate(fallback.texts(ended, is_over=not conversation.intent.wanted)):
-            is_there = ended.asked.channel_id == channel_id
-            reply_to = message_id(ended.asked.request) if is_there else 0
-            post = Post(text, reply_to=reply_to, nonce=f"t{ended.turn}-{number}")
-            self._courier.post(channel_id, post)
-
-    def session_changed(self, conversation: Conversation) -> None:
-        """Presence, voice and panel follow; an end that nobody asked for is told."""
-        self._links.look()
-        self._show_presence()
-        code, session = conversation.end_code, conversation.session
-        is_told = conversation.intent.wanted or not conversation.began or session in self._told
-        if conversation.intent.guild_id and code in CODES and not is_told:
-            self._told.add(session)
-            self._courier.post(self._voice.prompt_channel(conversation), Post(f"❌ {sentence(code)}"))
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(BEAT_S)
-            self._look_at_rooms()
-            self._show_presence()
-            if self._is_online:
-                self._panels.look()
-
-    def _look_at_rooms(self) -> None:
-        now_ms = self._bus.clock.mono_ns() // 1_000_000
-        held = [c for c in self._sessions.all if c.intent.guild_id]
-        for conversation in held:
-            if conversation.intent.wanted and self._is_alone(conversation, now_ms):
-                self._courier.post(self._voice.prompt_channel(conversation), Post(ALONE))
-                self._sessions.leave(conversation, Outcome(TurnKind.CUT))
-            elif conversation.intent.wanted and self._guilds.quiet_until(conversation.intent.guild_id):
-                self._sessions.leave(conversation, Outcome(TurnKind.FAILED, "quiet_hours"))
-        ids = {c.session for c in held}
-        for session in (self._alone.keys() | self._fallbacks.keys() | self._told) - ids:
-            self._alone.pop(session, None)
-            self._fallbacks.pop(session, None)
-            self._told.discard(session)
-            self._voice.forget(session)
-
-    def _is_alone(self, conversation: Conversation, now_ms: int) -> bool:
-        intent = conversation.intent
-        room = self._chat.voice_room(intent.guild_id, intent.voice_channel_id) if self._is_online else None
-        n_listeners = room.n_listeners if room and conversation.phase is Phase.ACTIVE else None
-        limit_s = self._guilds.of(intent.guild_id).leave_when_alone_s
-        alone = self._alone.setdefault(conversation.session, Alone())
-        return alone.is_over(n_listeners, conversation.silent_for_ms(now_ms), limit_s, now_ms)
 
 
 def _to_her(message: Incoming) -> Incoming:
