@@ -156,7 +156,7 @@ class Front:
         self._herald.show_presence()
         self._sessions.doubt()
         if self._house:
-            self._house.online(self._take_missed)
+            self._house.online(self._take_hers)
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -167,27 +167,30 @@ class Front:
             self._begin(self._carry_out(commands.parsed(line, self._prefix), visit))
             if self._house:
                 self._house.dealt_with(message)
-        elif self._prompting.is_for_her(message) and self._house and self._house.is_wish(_to_her(message)):
-            self._house.offer(_to_her(message))
-        elif self._prompting.is_for_her(message) and message.text.strip():
-            self._begin(self._prompt(message))
-        elif self._house:
+        elif not self._take_hers(message) and self._house:
             by_mention = not message.guild_id or self._guilds.of(message.guild_id).reply_by_mention
             is_addressed = message.is_addressed and by_mention
             self._house.offer(replace(message, is_addressed=is_addressed))
+
+    def _take_hers(self, message: Incoming) -> bool:
+        """In the prompt channel of a session a wish is the house's affair, and all else is asked aloud.
+
+        Returns:
+            Whether the message, of now or of the time when the gateway was away, was one of these.
+        """
+        if not self._prompting.is_for_her(message):
+            return False
+        if self._house and self._house.is_wish(_to_her(message)):
+            self._house.offer(_to_her(message))
+            return True
+        if message.text.strip():
+            self._begin(self._prompt(message))
+        return bool(message.text.strip())
 
     async def _prompt(self, message: Incoming) -> None:
         await self._prompting.take(message)
         if self._house:
             self._house.dealt_with(message)
-
-    def _take_missed(self, message: Incoming) -> bool:
-        """A message of the time when the gateway was away, if it is a prompt of the running session."""
-        is_prompt = self._prompting.is_for_her(message) and bool(message.text.strip())
-        if not is_prompt or (self._house and self._house.is_wish(_to_her(message))):
-            return False
-        self._begin(self._prompt(message))
-        return True
 
     def _after_prompts(self, do: Callable[[T], None], what: T) -> None:
         """Do this once the prompts that came before are accepted: those begin in the loop's next turn."""

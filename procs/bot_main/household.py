@@ -38,11 +38,11 @@ class House(Protocol):
         """A message that was a command or a prompt: it is none that was missed."""
         ...
 
-    def online(self, takes_prompt: Callable[[Incoming], bool]) -> None:
+    def online(self, takes_hers: Callable[[Incoming], bool]) -> None:
         """The gateway session is new: what was written meanwhile may be fetched.
 
         Args:
-            takes_prompt: is offered each of these messages first; whether it took it as a prompt.
+            takes_hers: is offered each of these messages first; whether it was for her in a session.
         """
         ...
 

@@ -54,7 +54,7 @@ class NotingHouse:
         self.gone: list[int] = []
         self.calls: list[Call] = []
         self.passed_over: list[Incoming] = []
-        self.takes_prompt: Callable[[Incoming], bool] = lambda message: False
+        self.takes_hers: Callable[[Incoming], bool] = lambda message: False
         self.n_online = 0
         self.n_offline = 0
 
@@ -80,9 +80,9 @@ class NotingHouse:
     def dealt_with(self, message: Incoming) -> None:
         self.passed_over.append(message)
 
-    def online(self, takes_prompt: Callable[[Incoming], bool]) -> None:
+    def online(self, takes_hers: Callable[[Incoming], bool]) -> None:
         self.n_online += 1
-        self.takes_prompt = takes_prompt
+        self.takes_hers = takes_hers
 
     def offline(self) -> None:
         self.n_offline += 1

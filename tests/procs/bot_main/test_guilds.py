@@ -1,12 +1,17 @@
 """Settings of a server, as those meet them who live by them: live, without a restart, kept over one."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from bus.errors import sentence
 from bus.messages import SpokenState, TurnKind
+from bus.testing import FakeClock, MemoryNode
+from procs.bot_main.guilds import Guilds
+from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.evening import JOINED, Evening, Evenings
+from tests.procs.bot_main.features.hands import DictDocuments
 from tests.procs.bot_main.hand_chat import ANNA, BOSS, HOME, LOUNGE, TEAM
 from tests.procs.bot_main.world import MS_PER_CHARACTER
 
@@ -95,6 +100,41 @@ async def test_hours_are_those_of_the_servers_zone(evening: Evening):
     shelf.put("zone", str(HOME), {"name": "Asia/Tokyo"})
     await evening.says("!miku join")
     assert "until 07:00 (Asia/Tokyo)" in evening.texts[-1], "14:13 in UTC is 23:13 there"
+
+
+@pytest.mark.parametrize(
+    ("hours", "utc", "until"),
+    [
+        ("22:00-07:00", "2026-03-28T20:59", ""),
+        ("22:00-07:00", "2026-03-28T21:00", "07:00 (Europe/Berlin)"),
+        ("22:00-07:00", "2026-03-29T04:59", "07:00 (Europe/Berlin)"),
+        ("22:00-07:00", "2026-03-29T05:00", ""),
+        ("02:30-05:00", "2026-03-29T00:59", ""),
+        ("02:30-05:00", "2026-03-29T01:00", "05:00 (Europe/Berlin)"),
+        ("22:00-02:30", "2026-10-25T00:29", "02:30 (Europe/Berlin)"),
+        ("22:00-02:30", "2026-10-25T00:45", ""),
+        ("22:00-02:30", "2026-10-25T01:15", "02:30 (Europe/Berlin)"),
+        ("22:00-02:30", "2026-10-25T01:30", ""),
+    ],
+)
+def test_hours_are_read_from_the_clock_on_the_wall_when_it_is_changed_too(hours: str, utc: str, until: str):
+    wall_ms = round(datetime.fromisoformat(f"{utc}+00:00").timestamp() * 1000)
+    node = MemoryNode("bot_main", (), FakeClock(wall_ms=wall_ms))
+    guilds = Guilds(node, Shelf(node, DictDocuments()), "Europe/Berlin")
+    guilds.change(HOME, "quiet_hours", hours, BOSS.id)
+    assert guilds.quiet_until(HOME) == until
+
+
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "", "../etc/passwd", "Europe", "\ud800", "x" * 5_000, 7, None]
+)
+def test_a_zone_that_can_not_be_read_is_that_of_the_settings(name: object):
+    node = MemoryNode("bot_main", (), FakeClock(wall_ms=1_790_000_000_000))
+    shelf = Shelf(node, DictDocuments())
+    shelf.put("zone", str(HOME), {"name": name})
+    guilds = Guilds(node, shelf, "Europe/Berlin")
+    guilds.change(HOME, "quiet_hours", "16-17", BOSS.id)
+    assert guilds.quiet_until(HOME) == "17:00 (Europe/Berlin)"
 
 
 async def test_she_leaves_when_they_begin_and_what_she_was_saying_is_written(evening: Evening):

@@ -142,7 +142,7 @@ async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Eve
     session = await evening.joins()
     heard = await evening.says("one")
     missed = evening.chat.says("two", by=BERT)
-    takes = evening.house.takes_prompt
+    takes = evening.house.takes_hers
     assert [takes(heard), takes(missed), takes(missed)] == [True] * 3
     await evening.settle()
     assert await answers_all(evening, session) == ["Anna: one", "Bert: two"]
@@ -154,12 +154,14 @@ async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Eve
 
 async def test_what_is_no_prompt_is_left_to_the_others(evening: Evening):
     said = evening.chat.says("hello", is_addressed=True)
-    assert not evening.house.takes_prompt(said), "no session"
+    assert not evening.house.takes_hers(said), "no session"
     await evening.joins()
+    wish = evening.chat.says("draw a cat")
+    assert evening.house.takes_hers(wish)
+    assert evening.house.offered[-1].id == wish.id, "its sentence is the house's"
     for message in (
         evening.chat.says("hello", channel_id=SECRET),
         evening.chat.says("hello", guild_id=DM),
-        evening.chat.says("draw a cat"),
         evening.chat.says(" "),
     ):
-        assert not evening.house.takes_prompt(message)
+        assert not evening.house.takes_hers(message)
