@@ -59,17 +59,17 @@ class CatchingUp:
         self._behind = set(inbox.queue.seen)
         self._newest: dict[int, int] = {}
         """Newest message that came in while its channel was behind."""
-        self._takes_hers: Callable[[Incoming], bool] = lambda message: False
+        self._sift: Callable[[Incoming], Incoming | None] = lambda message: message
         self._due = asyncio.Event()
         self._outage = Outage(bus.log, "catching_up")
 
-    def begin(self, takes_hers: Callable[[Incoming], bool] = lambda message: False) -> None:
+    def begin(self, sift: Callable[[Incoming], Incoming | None] = lambda message: message) -> None:
         """The gateway session is new.
 
         Args:
-            takes_hers: is offered each missed message first; whether it was for her in a session.
+            sift: what each missed message is to the house; None if it was dealt with elsewhere.
         """
-        self._takes_hers = takes_hers
+        self._sift = sift
         self._behind = set(self._inbox.queue.seen)
         self._due.set()
 
@@ -108,7 +108,7 @@ class CatchingUp:
 
     async def _fetch(self, channel_id: int) -> None:
         messages = await self._messages(channel_id)
-        left = [one for one in messages if not self._is_command(one) and not self._takes_hers(one)]
+        left = [sifted for one in messages if not self._is_command(one) and (sifted := self._sift(one))]
         missed = [(row, message) for message in left if (row := self._row(message))]
         if len(missed) > MISSED:
             await self._inbox.drop([message for _, message in missed])

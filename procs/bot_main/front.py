@@ -156,7 +156,7 @@ class Front:
         self._herald.show_presence()
         self._sessions.doubt()
         if self._house:
-            self._house.online(self._take_hers)
+            self._house.online(self._sift)
 
     # --- messages ------------------------------------------------------------------------------------
 
@@ -167,17 +167,18 @@ class Front:
             self._begin(self._carry_out(commands.parsed(line, self._prefix), visit))
             if self._house:
                 self._house.dealt_with(message)
-        elif not self._take_hers(message) and self._house:
-            by_mention = not message.guild_id or self._guilds.of(message.guild_id).reply_by_mention
-            is_addressed = message.is_addressed and by_mention
-            self._house.offer(replace(message, is_addressed=is_addressed))
+        elif (left := self._sift(message)) and self._house:
+            self._house.offer(left)
+
+    def _sift(self, message: Incoming) -> Incoming | None:
+        """What a message, of now or of a time without gateway, is to the house; None if nothing."""
+        if self._take_hers(message):
+            return None
+        by_mention = not message.guild_id or self._guilds.of(message.guild_id).reply_by_mention
+        return replace(message, is_addressed=message.is_addressed and by_mention)
 
     def _take_hers(self, message: Incoming) -> bool:
-        """In the prompt channel of a session a wish is the house's affair, and all else is asked aloud.
-
-        Returns:
-            Whether the message, of now or of the time when the gateway was away, was one of these.
-        """
+        """In the prompt channel of a session a wish is explained, all else asked aloud; False elsewhere."""
         if not self._prompting.is_for_her(message):
             return False
         if self._house and self._house.is_wish(_to_her(message)):

@@ -113,10 +113,10 @@ class House:
         """A message that was a command or a prompt: it is none that was missed."""
         self._offered.put(lambda: self._pass_over(message))
 
-    def online(self, takes_hers: Callable[[Incoming], bool] = lambda message: False) -> None:
+    def online(self, sift: Callable[[Incoming], Incoming | None] = lambda message: message) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
         self._inbox.queue.doubt()
-        self._catching_up.begin(takes_hers)
+        self._catching_up.begin(sift)
 
     def offline(self) -> None:
         """The gateway session is lost: edits and deletions are told to nobody until the next one."""

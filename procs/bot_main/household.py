@@ -38,11 +38,11 @@ class House(Protocol):
         """A message that was a command or a prompt: it is none that was missed."""
         ...
 
-    def online(self, takes_hers: Callable[[Incoming], bool]) -> None:
+    def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:
         """The gateway session is new: what was written meanwhile may be fetched.
 
         Args:
-            takes_hers: is offered each of these messages first; whether it was for her in a session.
+            sift: what each of these messages is to the house; None if it was dealt with elsewhere.
         """
         ...
 

@@ -54,7 +54,7 @@ class NotingHouse:
         self.gone: list[int] = []
         self.calls: list[Call] = []
         self.passed_over: list[Incoming] = []
-        self.takes_hers: Callable[[Incoming], bool] = lambda message: False
+        self.sift: Callable[[Incoming], Incoming | None] = lambda message: message
         self.n_online = 0
         self.n_offline = 0
 
@@ -80,9 +80,9 @@ class NotingHouse:
     def dealt_with(self, message: Incoming) -> None:
         self.passed_over.append(message)
 
-    def online(self, takes_hers: Callable[[Incoming], bool]) -> None:
+    def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:
         self.n_online += 1
-        self.takes_hers = takes_hers
+        self.sift = sift
 
     def offline(self) -> None:
         self.n_offline += 1

@@ -1,6 +1,7 @@
 """Prompts that were written, changed or deleted while nobody told of it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,7 @@ from bus.messages import Phase
 from procs.bot_main import prompting
 from procs.bot_main.core.chat import Incoming
 from tests.procs.bot_main.evening import Evening, Evenings
-from tests.procs.bot_main.hand_chat import ANNA, BERT, DM, SECRET
+from tests.procs.bot_main.hand_chat import ANNA, BERT, BOSS, DM, SECRET
 from tests.procs.bot_main.test_app_restarts import levels
 from tests.waiting import until
 
@@ -142,8 +143,8 @@ async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Eve
     session = await evening.joins()
     heard = await evening.says("one")
     missed = evening.chat.says("two", by=BERT)
-    takes = evening.house.takes_hers
-    assert [takes(heard), takes(missed), takes(missed)] == [True] * 3
+    for message in (heard, missed, missed):
+        assert evening.house.sift(message) is None
     await evening.settle()
     assert await answers_all(evening, session) == ["Anna: one", "Bert: two"]
     assert "🎤" in evening.chat.reactions[missed.id]
@@ -154,14 +155,20 @@ async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Eve
 
 async def test_what_is_no_prompt_is_left_to_the_others(evening: Evening):
     said = evening.chat.says("hello", is_addressed=True)
-    assert not evening.house.takes_hers(said), "no session"
+    assert evening.house.sift(said) == said, "no session"
     await evening.joins()
     wish = evening.chat.says("draw a cat")
-    assert evening.house.takes_hers(wish)
+    assert evening.house.sift(wish) is None
     assert evening.house.offered[-1].id == wish.id, "its sentence is the house's"
     for message in (
         evening.chat.says("hello", channel_id=SECRET),
         evening.chat.says("hello", guild_id=DM),
         evening.chat.says(" "),
     ):
-        assert not evening.house.takes_hers(message)
+        assert evening.house.sift(message) == message
+
+
+async def test_a_missed_mention_is_none_where_mentions_are_not_answered(evening: Evening):
+    await evening.says("!miku settings reply_by_mention off", by=BOSS)
+    said = evening.chat.says("hello", is_addressed=True)
+    assert evening.house.sift(said) == replace(said, is_addressed=False)
