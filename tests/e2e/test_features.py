@@ -128,7 +128,7 @@ def test_no_argument_begins_during_a_session_and_one_does_afterwards(house):
 def test_her_picture_changes_after_the_session_only(house):
     worn = wait_until(house.home.bot.avatar)
     with house.session():
-        assert "Profile pictures rests" in house.home.answer("!miku avatar portrait")
+        assert "Profile pictures: not while" in house.home.answer("!miku avatar portrait")
         assert house.home.bot.avatar() == worn
     assert house.home.answer("!miku avatar portrait") == "How do I look?"
     assert house.home.bot.avatar() != worn

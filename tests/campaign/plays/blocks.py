@@ -134,7 +134,7 @@ def _work_again(visit: Visit, run: Run) -> None:
         "vision": lambda: SEEN in visit.replies(picture),
         "drawing": lambda: len(visit.replies(drawing)) == 2,
         "bipolar": lambda: any(one["author"] == "Evil Miku" for one in visit.written()),
-        "profile_picture": lambda: visit.replies(avatar) and "rests" not in visit.replies(avatar)[0],
+        "profile_picture": lambda: visit.replies(avatar) and "not while" not in visit.replies(avatar)[0],
         "text_chat": lambda: visit.replies(hello, visit.hall) == [SONG],
         "figurines": lambda: used.shop.n_requests > n_polls,
         "autonomous": lambda: "autonomous" not in visit.watch.closed,
