@@ -242,7 +242,7 @@ class Browsers:
                 continue
             start = Start(user=row.user, client=row.client, is_text=row.is_text, rate_hz=row.rate_hz)
             call = self._new_call(row.id, row.owner, start)
-            call.session = row.session
+            call.adopt(row.session, await self.history.open_turns(row.id))
             self._sessions[row.session] = call
             self._claim(row.session).set()
 

@@ -80,6 +80,8 @@ class Call:
         self._narrator = Narrator()
         self._log: deque[tuple[int, Event]] = deque(maxlen=EVENTS_KEPT)
         self._forgotten_seq = 0
+        self._is_adopted = False
+        """Whether it is of an earlier life, and its client has not come back yet."""
         self._sent: deque[tuple[int, int, bytes]] = deque(maxlen=FRAMES_KEPT)
         self._tap: Tap | None = None
         self._stretch: Stretch | None = None
@@ -110,7 +112,7 @@ class Call:
 
     def look(self) -> None:
         """Tell what is new on the bus."""
-        if not self.session or self.is_over:
+        if not self.session or self.is_over or self._is_adopted:
             return
         for event in self._narrator.look(self._scene(), self._desk.mono_ms()):
             self._note(event)
@@ -127,6 +129,14 @@ class Call:
         if len(self._asked_ms) < POSTED:
             self._asked_ms[turn] = asked_ms
         self.say(events.accepted(turn, waiting, request_id))
+
+    def adopt(self, session: str, owed: list[int]) -> None:
+        """It is of an earlier life, which has accepted these turns and did not tell their end. Nothing is
+        told before the client is back: it alone knows how far the numbers of its events had come."""
+        self.session = session
+        self._is_adopted = True
+        for turn in owed:
+            self._narrator.owed(turn)
 
     def unrecognised(self, n_frames: int) -> None:
         """The client has sent sound from its microphone: counted, and answered honestly."""
@@ -145,6 +155,7 @@ class Call:
     def resume(self, connection: Connection, hello: Acknowledge) -> None:
         """The client is back: what it missed, then on."""
         self.attach(connection)
+        self._is_adopted = False
         missed = [(seq, event) for seq, event in self._log if seq > hello.last_seq]
         lost = max(0, self._forgotten_seq - hello.last_seq)
         if hello.last_seq > self.seq:  # of an earlier life of this process

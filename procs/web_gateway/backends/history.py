@@ -182,6 +182,11 @@ class History:
             (call,),
         )
 
+    async def open_turns(self, call: str) -> list[int]:
+        """Turns of a call that were asked for and have no end yet, in order."""
+        statement = "SELECT turn FROM turns WHERE call = ? GROUP BY turn HAVING sum(speaker = 'ai') = 0"
+        return sorted(row["turn"] for row in await self._read(statement, (call,)))
+
     def _put(self, work: Work) -> None:
         if len(self._waiting) >= QUEUE:
             self.n_left_out += 1

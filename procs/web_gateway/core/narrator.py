@@ -50,6 +50,8 @@ class Turn:
     outcome: str = ""
     code: str = ""
     was_active: bool = False
+    is_owed: bool = False
+    """Whether an earlier life of the gateway has accepted it, and the client still waits for its end."""
     gone_ms: int | None = None
     """Since when nobody works on it."""
     is_interrupted: bool = False
@@ -74,6 +76,10 @@ class Narrator:
     def accepted(self, number: int) -> None:
         """A prompt of this client will be answered by turn `number`."""
         self._turn(number)
+
+    def owed(self, number: int) -> None:
+        """As `accepted`, by an earlier life: its end may have come while nobody listened."""
+        self._turn(number).is_owed = True
 
     def ended(self, number: int, outcome: str, code: str) -> None:
         """`bot_main` says how a turn ended: `done`, `cut` or `failed`."""
@@ -144,7 +150,8 @@ class Narrator:
         is_active = turns is not None and turns.active == turn.number
         turn.was_active |= is_active
         is_behind = turns is not None and max(turns.floor, turns.active) > turn.number
-        is_gone = is_behind or (turn.was_active and not is_active)
+        rests = turns is not None and turns.active == 0
+        is_gone = is_behind or (turn.was_active and not is_active) or (turn.is_owed and rests)
         if not is_gone or turn.outcome:
             turn.gone_ms = None
             return

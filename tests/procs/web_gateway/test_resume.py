@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from bus.messages import RequestKind, TurnKind
+from procs.web_gateway.backends.history import History
 from tests.procs.sink.sound import last_sample
 from tests.procs.web_gateway.house import Client, House, running
 from tests.waiting import until
@@ -154,3 +155,30 @@ async def test_a_session_outlives_the_gateway(tmp_path):
             await reborn.sound(session, turn, 2)
             await until(lambda: len(second.sound) == 2)
             assert len(second.sound[0]) == 1_920
+
+
+async def test_a_turn_whose_end_nobody_heard_is_ended_for_a_client_that_comes_back(tmp_path):
+    async with running(House(tmp_path)) as house, house.browser() as browser:
+        async with browser.ws_connect("/ws") as ws:
+            first = Client(ws, browser)
+            session = await first.start()
+            ack = first.all("hello.ack")[0]
+            turn = await first.ask()
+            while turn not in await History(tmp_path / "calls.db").open_turns(ack["sessionId"]):
+                await asyncio.sleep(0.01)
+            drop(first)
+        cookies = {c.key: c.value for c in browser.cookie_jar}
+        sessions = house.sessions
+    reborn = House(tmp_path)
+    reborn.sessions = sessions
+    async with running(reborn), reborn.browser(signed_in=False) as browser:
+        browser.cookie_jar.update_cookies({f"miku_{reborn.port}": next(iter(cookies.values()))})
+        await reborn.floor(session, 1)
+        async with back(reborn, browser, ack, last_seq=70) as second:
+            while not second.all("turn.ended"):
+                reborn.clock.advance_ms(100)
+                await reborn.floor(session, 1)
+                await asyncio.sleep(0.02)
+            (ended,) = second.all("turn.ended")
+            assert (ended["turn_id"], ended["outcome"]) == (turn, "cut")
+            assert ended["seq"] > 70, "the numbers go on"

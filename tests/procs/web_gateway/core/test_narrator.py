@@ -86,6 +86,19 @@ def test_a_prompt_that_waits_is_not_over():
         assert of(narrator.look(scene(turns=TurnState(1, TURN)), now_ms), "turn.ended") == []
 
 
+def test_a_turn_of_an_earlier_life_ends_once_nobody_works_and_not_while_it_waits():
+    narrator = Narrator()
+    narrator.owed(TURN)
+    for now_ms in range(0, 10 * GONE_MS, 500):
+        waits = Scene(turns=TurnState(1, TURN - 1))
+        assert narrator.look(waits, now_ms) == []
+    assert narrator.look(Scene(), 10 * GONE_MS) == [], "bot_main is away: it may know more"
+    rests = Scene(turns=TurnState(1, 0))
+    assert narrator.look(rests, 20 * GONE_MS) == []
+    (ended,) = of(narrator.look(rests, 21 * GONE_MS), "turn.ended")
+    assert (ended["turn_id"], ended["outcome"]) == (TURN, "cut")
+
+
 def test_old_turns_are_forgotten():
     narrator = Narrator()
     for turn in range(1, 4 * TURNS_KEPT):
