@@ -21,8 +21,13 @@ def free_base_port() -> int:
     """First of `PORT_SPAN` ports that nobody uses now, nor is about to."""
     while True:
         base = _FIRST + (next(_bases) - _FIRST) % 5_960
-        if all(_is_free(base + offset) for offset in range(PORT_SPAN)) and _is_claimed(base):
+        if is_ours(base):
             return base
+
+
+def is_ours(base: int) -> bool:
+    """Whether nobody uses these `PORT_SPAN` ports, nor is about to; then they are claimed."""
+    return all(_is_free(base + offset) for offset in range(PORT_SPAN)) and _is_claimed(base)
 
 
 def _is_claimed(base: int) -> bool:
