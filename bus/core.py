@@ -3,6 +3,8 @@
 `Node` (real sockets) and `MemoryNode` (tests) share it, so that both judge a message alike.
 """
 
+import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -25,6 +27,16 @@ ALWAYS_FOLLOWED = ("control.session.", "control.turn")
 EVENT_LIMIT = 1_000
 """Events an app may leave unread; the oldest are dropped."""
 
+LATE_LEVEL_S = 0.5
+"""A flow and the level of its session come by different connections. After a restart of the sink the level's may
+be made anew this much later (`zmq.RECONNECT_IVL_MAX`, twice)."""
+
+LOOK_S = 0.005
+"""Between two looks for a level that is late."""
+
+UNHEARD_OF = 64
+"""Sessions remembered for which a level was waited in vain: what comes for them is dropped at once."""
+
 
 def matches(pattern: str, name: str) -> bool:
     """Whether a topic is meant by a name, or by a prefix that ends with a dot."""
@@ -44,6 +56,7 @@ class Receiver:
         self.gaps = Gaps()
         self.decode_errors = 0
         self.dropped_stale = 0
+        self._unheard_of: deque[str] = deque(maxlen=UNHEARD_OF)
         self._traffic: dict[str, list[int]] = {}
         self._may_apply: Callable[[str], bool] = lambda session: True
         self._levels = {r: Followed(clock) for r in self.reads if self._pattern(r) is Pattern.STATE}
@@ -145,7 +158,7 @@ class Receiver:
         inbox = self.inboxes[name]
         while True:
             header, body = await inbox.get()
-            if row.pattern is Pattern.FLOW and not self.is_live(header.session, header.turn):
+            if row.pattern is Pattern.FLOW and not await self._is_wanted(header):
                 self.dropped_stale += 1
                 continue
             try:
@@ -154,6 +167,23 @@ class Receiver:
                 self.decode_errors += 1
                 continue
             yield Received(name, header, message)
+
+    async def _is_wanted(self, header: Header) -> bool:
+        """Whether a turn lives; a session that is not known yet may be, in a moment."""
+        if self.session(header.session) is not None:
+            if header.session in self._unheard_of:
+                self._unheard_of.remove(header.session)
+        elif header.turn >= self.floors.floor(header.session):
+            await self._hear_of(header.session)
+        return self.is_live(header.session, header.turn)
+
+    async def _hear_of(self, session: str) -> None:
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + LATE_LEVEL_S
+        while session not in self._unheard_of and self.session(session) is None:
+            if loop.time() >= deadline_s:
+                self._unheard_of.append(session)
+            await asyncio.sleep(LOOK_S)
 
     async def events(self, name: str) -> AsyncIterator[Received[Any]]:
         """Events from now on."""

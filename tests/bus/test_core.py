@@ -10,6 +10,7 @@ from bus.inbox import Inbox
 from bus.messages import Phase, SessionState, Token, TurnEvent, TurnKind, TurnState
 from bus.testing import FakeClock
 from bus.topics import topic
+from tests.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -72,6 +73,31 @@ async def test_everything_is_dropped_once_the_session_is_lost():
     bench.clock.advance_ms(3_001)
     bench.token("late", 150)
     assert await bench.texts() == []
+
+
+async def test_a_flow_that_is_faster_than_the_level_of_its_session_is_not_lost():
+    bench = Bench()
+    bench.live_session()
+    bench.clock.advance_ms(3_001)
+    bench.token("early", 150)
+    taking = asyncio.create_task(anext(bench.receiver.pull("flow.token")))
+    await asyncio.sleep(0)
+    bench.live_session()
+    assert (await taking).message.text == "early"
+
+
+async def test_a_session_that_is_never_heard_of_is_waited_for_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("bus.core.LATE_LEVEL_S", 0.02)
+    bench = Bench()
+    pulling = asyncio.create_task(anext(bench.receiver.pull("flow.token")))
+    bench.token("nobody's", 150)
+    await until(lambda: bench.receiver.dropped_stale == 1)
+    monkeypatch.setattr("bus.core.LATE_LEVEL_S", 60)
+    bench.token("nobody's", 151)
+    await until(lambda: bench.receiver.dropped_stale == 2)
+    bench.live_session()
+    bench.token("hers", 152)
+    assert (await pulling).message.text == "hers"
 
 
 async def test_a_cut_turn_stays_dead_while_the_writer_of_the_floor_is_away():
