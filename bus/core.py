@@ -28,8 +28,8 @@ EVENT_LIMIT = 1_000
 """Events an app may leave unread; the oldest are dropped."""
 
 LATE_LEVEL_S = 0.5
-"""A flow and the level of its session come by different connections. After a restart of the sink the level's may
-be made anew this much later (`zmq.RECONNECT_IVL_MAX`, twice)."""
+"""A flow and the level of its session come by different connections. After a restart of the sink the level's
+may be made anew this much later (`zmq.RECONNECT_IVL_MAX`, twice)."""
 
 LOOK_S = 0.005
 """Between two looks for a level that is late."""
