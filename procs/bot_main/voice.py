@@ -4,6 +4,7 @@ Every answer is a text; who asked and through which door is the front's affair.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from bus import Bus
@@ -63,6 +64,8 @@ class Voice:
         self._health = bus.follow("report.health.")
         self._playout = bus.follow("report.playout.")
         self._house = bus.follow("report.house")
+        self._called_off: Counter[int] = Counter()
+        """By server: how often she was sent away while a join waited for an earlier session to end."""
         self._votes: dict[str, Votes] = {}
         self.missing_code = ""
         """Error code of what Discord does not grant."""
@@ -117,10 +120,14 @@ class Voice:
 
     async def _joined(self, request: Request, origin: ChatOrigin) -> str:
         """Error code, empty once the session is active."""
+        n_called_off = self._called_off[origin.guild_id]
         answer = await self._desk.ask(request, origin)
         conversation = next((c for c in self._sessions.all if c.session == answer.session), None)
         if not answer.accepted or conversation is None:
             return answer.code or "session_none"
+        if self._called_off[origin.guild_id] != n_called_off:
+            self._sessions.leave(conversation, Outcome(TurnKind.CUT))
+            return "session_none"
         return await self._sessions.settled(conversation)
 
     def _give_up(self, guild_id: int) -> str:
@@ -155,8 +162,10 @@ class Voice:
     async def leave(self, person: Person, guild_id: int, key: int) -> str:
         """End the session: at once for those who may, by vote for the others."""
         conversation = self._sessions.in_guild(guild_id)
-        if conversation is None and not self._links.place(guild_id):
-            return NOT_THERE
+        if conversation is None:
+            self._called_off[guild_id] += 1
+            if not self._links.place(guild_id):
+                return NOT_THERE
         if conversation and self.level(person, guild_id) < Level.HOST:
             if not self._is_listening(person.id, guild_id):
                 return "❌ Only hosts may end the session, or those who listen, by vote."

@@ -20,6 +20,7 @@ from tests.procs.bot_main.hand_chat import (
     STAGE,
 )
 from tests.procs.bot_main.world import SINK
+from tests.waiting import until
 
 pytestmark = pytest.mark.unit
 DM_CHANNEL = 900
@@ -138,6 +139,19 @@ async def test_leave_works_while_the_join_hangs(evening: Evening):
     assert "👋 Left voice channel!" in evening.texts
     assert evening.place == 0
     assert not evening.intent.wanted
+
+
+async def test_a_leave_counts_for_a_join_that_waits_for_an_earlier_session_to_end(evening: Evening):
+    await evening.joins()
+    earlier = evening.session
+    for text in ("!miku leave", "!miku join", "!miku leave"):
+        await evening.says(text)
+    await evening.world.sink(earlier, Phase.IDLE)
+    await until(lambda: evening.session != earlier)
+    await evening.world.sink(evening.session, Phase.STARTING)
+    await until(lambda: f"❌ {sentence('session_none')}" in evening.texts)
+    assert not evening.intent.wanted
+    assert evening.place == 0
 
 
 async def test_leaving_when_there_is_nothing_to_leave(evening: Evening):
