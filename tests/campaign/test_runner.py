@@ -293,7 +293,8 @@ def test_the_page_is_in_step_with_the_table():
 
 
 def test_the_commands_of_the_page_are_understood():
-    lines = re.findall(r"^\.venv/bin/python -m tests\.campaign(.*?)(?:#.*)?$", page.PAGE.read_text(), re.MULTILINE)
+    text = page.PAGE.read_text()
+    lines = re.findall(r"^\.venv/bin/python -m tests\.campaign(.*?)(?:#.*)?$", text, re.MULTILINE)
     assert len(lines) > 5
     for line in lines:
         command.arguments(line.split())
