@@ -41,7 +41,7 @@ RUNS: dict[str, tuple[int, ...]] = {
 """Which runs are played: those that are quick and have no like among the other tests; else the first.
 
 F4, F29 and U21 take half a minute and more; their likes are `test_gate.py`, `test_blocked_attempts.py` and
-`test_house.py` in the room of bot_main, and `test_features.py` among the end-to-end tests.
+`test_house_queue.py` in the room of bot_main, and `test_features.py` among the end-to-end tests.
 """
 
 

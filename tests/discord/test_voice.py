@@ -164,6 +164,7 @@ async def test_close_codes_reach_the_client(
         director.bot("Miku").voice_closes(code)
         await until(lambda: f"data={code}," in caplog.text)
     await stopped(voice)
+    assert code in director.journal.voice_closes
 
 
 async def test_a_cut_connection_reaches_the_client_as_1006(
@@ -172,7 +173,8 @@ async def test_a_cut_connection_reaches_the_client_as_1006(
     voice = await join(client, director)
     socket = voice.ws.ws
     director.bot("Miku").voice_is_cut()
-    await until(lambda: socket.close_code == 1006)
+    await until(lambda: socket.closed)
+    assert socket.close_code == 1006
     await stopped(voice)
 
 

@@ -43,6 +43,7 @@ def test_she_speaks_again_after_a_process_was_killed_in_the_middle_of_a_sentence
     pid = speak_and(stack, node, signal.SIGKILL)
     wait_until(lambda: stack.pids()[node] not in (0, pid))
     wait_until(lambda: speaks_again(stack, tmp_path))
+    assert pid not in {process.pid for process in stack.processes()}
 
 
 @pytest.mark.parametrize("node", ["tts_bridge", "discord_voice"])
@@ -50,6 +51,7 @@ def test_a_frozen_process_is_replaced_and_she_speaks_again(stack, tmp_path, node
     pid = speak_and(stack, node, signal.SIGSTOP)
     wait_until(lambda: stack.pids()[node] not in (0, pid))
     wait_until(lambda: speaks_again(stack, tmp_path))
+    assert pid not in {process.pid for process in stack.processes()}
 
 
 def test_no_process_is_left_when_everything_is_killed_from_above(tmp_path):

@@ -70,7 +70,8 @@ async def test_every_node_acknowledges_a_session_and_its_floor(network):
     floor(bot, 1_500)
     health = sink.follow("report.health.")
     peers = {"bot_main", "llm_streamer", "tts_bridge", "web_gateway"}
-    await until(lambda: {src for src, _, h in health.items() if h.applied == {SESSION: 1_500}} == peers)
+    await until(lambda: {src for src, _, h in health.items() if h.applied == {SESSION: 1_500}} >= peers)
+    assert {src for src, _, h in health.items() if SESSION in h.applied} == peers
 
 
 async def test_a_token_arrives_with_its_turn_and_in_order(network):
@@ -158,7 +159,8 @@ async def test_a_restarted_writer_is_heard_without_anybody_doing_anything(networ
     await network.kill("llm_streamer")
     (reborn,) = await network.start("llm_streamer")
     await reborn.push("flow.token", Token(0, "after"), SESSION, TURN)
-    await until(lambda: collector.texts == ["before", "after"])
+    await until(lambda: len(collector.texts) > 1)
+    assert collector.texts == ["before", "after"]
 
 
 async def test_a_slow_reader_blocks_its_writer_and_loses_nothing(network):

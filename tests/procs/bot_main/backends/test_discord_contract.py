@@ -333,7 +333,8 @@ async def test_a_deleted_channel_ends_her_voice(world: World) -> None:
     await world.chat.set_voice(world.guild, world.lounge)
     await told(world, VoicePair, lambda one: bool(one.endpoint))
     world.deletes_lounge()
-    await told(world, VoicePair, lambda one: not one.channel_id)
+    gone = await told(world, VoicePair, lambda one: not one.channel_id)
+    assert (gone.endpoint, gone.token) == ("", "")
     await until(lambda: world.chat.voice_room(world.guild, world.lounge) is None)
 
 

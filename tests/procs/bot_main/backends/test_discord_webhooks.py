@@ -8,7 +8,6 @@ import pytest
 from procs.bot_main.backends.discord_rest import Patience, Refused
 from procs.bot_main.backends.discord_webhooks import Webhooks
 from procs.bot_main.core.chat import Mask, Post
-from tests.waiting import until
 
 pytestmark = pytest.mark.unit
 
@@ -64,4 +63,4 @@ async def test_a_webhook_that_is_gone_or_has_another_token_is_made_anew(status: 
     await post(hooks, rest, QUICK, "one")
     rest.void[1] = status
     await post(hooks, rest, QUICK, "two")
-    await until(lambda: rest.posted == [(1, "one"), (2, "two")])
+    assert rest.posted == [(1, "one"), (2, "two")]

@@ -163,6 +163,7 @@ async def test_new_jobs_are_seen_at_once():
         clerk.kept["a"] = job("a", 0)
         scheduler.changed()
         await until(lambda: clerk.fired)
+    assert len(clerk.fired) == 1
 
 
 async def test_a_clock_that_steps_back_repeats_nothing():

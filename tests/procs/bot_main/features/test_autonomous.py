@@ -187,6 +187,7 @@ async def test_it_works_by_itself():
         feature.heard(message)
         await until(lambda: h.chat.reactions[message.id])
         task.cancel()
+        assert len(h.chat.reactions[message.id]) == 1
 
 
 async def test_what_is_in_the_words_of_people_stays_out_of_the_log():

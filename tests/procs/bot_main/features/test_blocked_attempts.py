@@ -62,4 +62,5 @@ async def test_explanations_that_wait_for_discord_keep_nobody_from_what_is_asked
         await until(lambda: set(marked) == {wish.id for wish in wishes})
         await home.sink(Phase.IDLE)
         await home.says("draw a dog", is_addressed=True)
-        await until(lambda: home.painter.n == 1)
+        await until(lambda: home.painter.n)
+        assert home.painter.n == 1, "the dog, and none of the cats"
