@@ -4,12 +4,13 @@ So that somebody who runs one already needs a single setting, and is told which.
 """
 
 import asyncio
-import json
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import aiohttp
+
+from bus.foreign_json import read_json
 
 USUAL_PORTS: dict[int, str] = {
     11434: "Ollama",
@@ -94,10 +95,7 @@ async def list_models(url: str, api_key: str = "", *, by_proxy: bool = False) ->
 
 
 def _models(body: bytes) -> list[dict[str, Any]]:
-    try:
-        answer = json.loads(body)
-    except RecursionError:
-        raise ValueError("nested without end") from None
+    answer = read_json(body)
     data = answer.get("data") if isinstance(answer, dict) else None
     if not isinstance(data, list) or not all(isinstance(m, dict) and "id" in m for m in data):
         raise ValueError("no list of models")

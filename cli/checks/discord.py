@@ -4,13 +4,13 @@ Source: Discord's documentation of GET /applications/@me (flags) and GET /gatewa
 """
 
 import asyncio
-import json
 import ssl
 from typing import Any
 
 import aiohttp
 
 from bus.errors import CODES
+from bus.foreign_json import read_json
 from cli.checks.base import Finding, Situation, fail, ok, reason, warn
 from procs.bot_main.config import DiscordSettings
 
@@ -83,5 +83,5 @@ async def _get(session: aiohttp.ClientSession, settings: DiscordSettings, path: 
             body += chunk
             if len(body) > LIMIT_BYTES:
                 raise ValueError("a very long answer")
-        found: dict[str, Any] = json.loads(body)
+        found: dict[str, Any] = read_json(body)
         return found

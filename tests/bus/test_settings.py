@@ -87,6 +87,7 @@ BAD = [
 ]
 
 
+@pytest.mark.usefixtures("no_garbage")
 @pytest.mark.parametrize(("text", "environ", "words"), BAD)
 def test_what_cannot_be_used_is_named_with_its_reason(tmp_path, text, environ, words):
     with pytest.raises(BadSettings) as error:

@@ -200,19 +200,22 @@ async def no_discord(clinic: Clinic) -> AsyncIterator[None]:
     yield
 
 
-@asynccontextmanager
-async def not_discord(clinic: Clinic) -> AsyncIterator[None]:
+def not_discord(text: str) -> Plant:
     """Something else answers there, in JSON."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.json_response(["hello"])
+        return web.json_response(text=text)
 
-    app = web.Application()
-    app.router.add_get("/{any:.*}", answer)
-    async with TestServer(app) as server:
-        clinic.set("MIKU_DISCORD__API_BASE", str(server.make_url("/")))
-        clinic.set("MIKU_DISCORD__TOKEN", "a.token")
-        yield
+    @asynccontextmanager
+    async def plant(clinic: Clinic) -> AsyncIterator[None]:
+        app = web.Application()
+        app.router.add_get("/{any:.*}", answer)
+        async with TestServer(app) as server:
+            clinic.set("MIKU_DISCORD__API_BASE", str(server.make_url("/")))
+            clinic.set("MIKU_DISCORD__TOKEN", "a.token")
+            yield
+
+    return plant
 
 
 def file(name: str, content: str | bytes, mode: int = 0o600) -> Plant:
@@ -261,7 +264,8 @@ FAULTS: dict[str, tuple[Plant, str, Grade, str]] = {
     "wrong token": (with_discord(token="not.a.token"), "discord", FAIL, "Reset Token"),
     "no intent": (with_discord(privileged=0), "discord", WARN, "Message Content Intent"),
     "no discord": (no_discord, "discord", FAIL, "network"),
-    "something else": (not_discord, "discord", FAIL, "discord.api_base"),
+    "something else": (not_discord('["hello"]'), "discord", FAIL, "discord.api_base"),
+    "something bottomless": (not_discord("[" * 100_000), "discord", FAIL, "discord.api_base"),
     "old package": (patched(software, "NEEDED", {"msgpack": (99,)}), "packages", FAIL, "make run"),
     "no opus": (patched(software, "_av_folder", lambda: Path("/nowhere")), "opus", FAIL, "make run"),
     "old python": (patched(software, "OLDEST_PYTHON", (9, 0)), "python", FAIL, "Install"),

@@ -158,6 +158,7 @@ def mutated(source: str, seed: int) -> bytes:
     return b"\n".join(lines)
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_damaged_files_are_refused_in_words_or_taken_whole(tmp_path: Path) -> None:
     outcomes = [outcome({}, write(tmp_path, mutated(uncommented(), seed))) for seed in range(300)]
     refusals = [said for said in outcomes if said]
@@ -165,6 +166,7 @@ def test_damaged_files_are_refused_in_words_or_taken_whole(tmp_path: Path) -> No
     assert not [said for said in refusals if said == "no words" or "Traceback" in said]
 
 
+@pytest.mark.usefixtures("no_garbage")
 def test_damaged_variables_are_refused_in_words_or_taken(tmp_path: Path) -> None:
     values = [*VALUES, "x", "yes", "-0", "1.5", "a,b", "\udc80", " 1 "]
     for section in sections():

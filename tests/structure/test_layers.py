@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 ROOT = Path(__file__).resolve().parents[2]
 STDLIB = set(sys.stdlib_module_names)
 CLOCKS = {"asyncio", "time", "threading", "logging", "socket", "selectors", "subprocess"}
-PURE_BUS = {"bus.messages", "bus.audio", "bus.errors"}
+PURE_BUS = {"bus.messages", "bus.audio", "bus.errors", "bus.foreign_json"}
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,30 @@ def test_nothing_that_runs_foreign_data_is_used():
                 shell = [k for k in node.keywords if k.arg == "shell"]
                 hits += [f"{path}:{node.lineno} {called}"] if called in CALLS or shell else []
     assert hits == []
+
+
+OWN_JSON = {
+    "bus/foreign_json.py",
+    "bus/keys.py",
+    "cli/stack.py",
+    "procs/bot_main/backends/discord_posts.py",
+    "procs/bot_main/backends/documents_sqlite.py",
+    "procs/bot_main/backends/queue_sqlite.py",
+    "procs/bot_main/backends/store_sqlite.py",
+    "procs/llm_server/backends/llama_child.py",
+}
+"""What reads JSON that we wrote, and the reader of all other."""
+
+
+def test_json_of_strangers_has_one_reader():
+    """`json.loads` and a body's `json()` go as deep as the stack; `read_json` has a limit."""
+    readers = set()
+    for path in sources("bus", "procs", "cli"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            if called.endswith((".json", "json.loads", "json.load")):
+                readers.add(str(path.relative_to(ROOT)))
+    assert readers == OWN_JSON
 
 
 def test_rooms_stay_small():

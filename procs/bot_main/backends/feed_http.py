@@ -5,7 +5,6 @@ Source: RFC 9110 (conditional requests, redirects); RSS 2.0, RFC 4287, JSON Feed
 """
 
 import asyncio
-import json
 from xml.etree.ElementTree import ParseError
 
 import aiohttp
@@ -14,6 +13,7 @@ from defusedxml.ElementTree import fromstring
 from yarl import URL
 
 from bus.errors import BackendError, BadSettings
+from bus.foreign_json import read_json
 from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core.feed import Item, NoFeed, from_json, from_xml
 from procs.bot_main.core.figurines import Poll
@@ -106,9 +106,9 @@ def _parse(body: bytes) -> tuple[Item, ...]:
     text = body.lstrip(b"\xef\xbb\xbf \t\r\n")
     try:
         if text.startswith((b"{", b"[")):
-            return from_json(json.loads(text))
+            return from_json(read_json(text))
         return from_xml(fromstring(text, forbid_dtd=True))
     except NoFeed as error:
         raise BackendError("feed_unusable", str(error)) from None
-    except (ValueError, RecursionError, ParseError, DefusedXmlException, LookupError) as error:
+    except (ValueError, ParseError, DefusedXmlException, LookupError) as error:
         raise BackendError("feed_unusable", type(error).__name__) from None

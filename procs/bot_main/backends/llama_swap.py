@@ -6,13 +6,13 @@ model that is not stopped, with its state. Source: llama-swap's `proxymanager` a
 """
 
 import asyncio
-import json
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from bus.errors import BackendError, BadSettings
+from bus.foreign_json import read_json
 from procs.bot_main.backends.base_gpu import LoadedModel
 from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core.addresses import http_address
@@ -99,8 +99,8 @@ class LlamaSwap:
 def _models(body: bytes) -> list[LoadedModel] | None:
     """The models of `{"running": [{"model", "state", ...}]}`, None for anything else."""
     try:
-        table: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        table: Any = read_json(body)
+    except ValueError:
         return None
     entries = table.get("running") if isinstance(table, dict) else None
     if not isinstance(entries, list):

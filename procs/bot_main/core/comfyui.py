@@ -6,9 +6,10 @@ Sources: ComfyUI's `server.py`, `execution.py` and its page on WebSocket message
 its answers to POST /prompt, GET /queue, GET /history/{id}, GET /object_info/{class} and of its events.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+from bus.foreign_json import read_json
 
 DETAIL_CHARS = 200
 
@@ -48,8 +49,8 @@ class Event:
 def as_json(body: bytes | str) -> Any:
     """A JSON value, None for anything else."""
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return read_json(body)
+    except ValueError:
         return None
 
 

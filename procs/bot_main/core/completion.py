@@ -4,12 +4,12 @@ Source: the chat completions API of OpenAI with its image parts, and how its man
 """
 
 import base64
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from bus.foreign_json import read_json
 from bus.messages import ChatMessage
 
 STATUSES = {
@@ -127,7 +127,7 @@ def first_model(body: str) -> str:
 
 def _object(body: str) -> dict[str, Any] | None:
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = read_json(body)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None

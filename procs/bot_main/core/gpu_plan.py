@@ -7,11 +7,12 @@ Sources: `nvidia-smi --help-query-gpu`; the JSON of `rocm-smi --showmeminfo vram
 amdgpu (`mem_info_vram_total`, `mem_info_vram_used`, bytes).
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from bus.foreign_json import read_json
 
 MIB = 1024 * 1024
 NAMED = 5
@@ -68,8 +69,8 @@ def parse_nvidia(text: str) -> list[Card]:
 def parse_rocm(text: str) -> list[Card]:
     """Cards from rocm-smi's JSON: `{"card0": {"VRAM Total Memory (B)": "...", ...}}`."""
     try:
-        table = json.loads(text)
-    except (ValueError, RecursionError):
+        table = read_json(text)
+    except ValueError:
         return []
     figures = []
     for name, values in table.items() if isinstance(table, dict) else ():

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bus.foreign_json import read_json
 from procs.bot_main.core.chat import Names
 from procs.bot_main.core.guild_settings import SETTINGS, Wrong, changed, written
 
@@ -26,8 +27,8 @@ def imported(
 ) -> dict[str, Any] | Wrong:
     """The document with all settings of a text changed; one that can't be used changes none."""
     try:
-        found = json.loads(text.strip().strip("`").removeprefix("json"))
-    except (ValueError, RecursionError):
+        found = read_json(text.strip().strip("`").removeprefix("json"))
+    except ValueError:
         return Wrong(WANTED)
     if not isinstance(found, dict) or not found or not all(map(_is_short_text, found.values())):
         return Wrong(WANTED)

@@ -5,10 +5,10 @@ text: llama-swap reports its loading as reasoning, and nobody wants to hear eith
 nothing. Source: the chat completions API as OpenAI, llama.cpp, Ollama, vLLM and llama-swap speak it.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from bus.foreign_json import read_json
 from procs.llm_streamer.core.failures import Failure, from_error
 from procs.llm_streamer.core.sse import Event
 
@@ -51,8 +51,8 @@ def read(event: Event) -> Delta:
 
 def _object(event: Event) -> dict[str, Any]:
     try:
-        answer = json.loads(event.data)
-    except (ValueError, RecursionError):
+        answer = read_json(event.data)
+    except ValueError:
         if event.name == "error":
             raise from_error(event.data) from None
         raise Failure("llm_failed", "the server sent broken JSON") from None

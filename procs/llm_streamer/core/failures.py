@@ -4,12 +4,12 @@ Servers agree on little: llama.cpp, Ollama, vLLM and llama-swap (old and new) se
 a string, or as plain text, and use different numbers for the same thing. What is known of each is here.
 """
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bus.foreign_json import read_json
 from bus.messages import NodeState
 
 UNTIL_DEADLINE = 1_000
@@ -161,8 +161,8 @@ def _judge(status: int, words: _Words, where: str, wait_s: float | None = None) 
 
 def _words_of_body(body: str) -> _Words:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
+        value = read_json(body)
+    except ValueError:
         return _Words(message=body)
     if isinstance(value, dict):
         return _words(value.get("error") or value)

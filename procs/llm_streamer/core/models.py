@@ -1,13 +1,13 @@
 """A server's list of models. Pure. Source: `/v1/models` of the OpenAI API."""
 
-import json
+from bus.foreign_json import read_json
 
 
 def names(listing: str) -> list[str]:
     """Names in the body of `/v1/models`; none if it is no such list."""
     try:
-        answer = json.loads(listing)
-    except (ValueError, RecursionError):
+        answer = read_json(listing)
+    except ValueError:
         return []
     models = answer.get("data") if isinstance(answer, dict) else None
     found = [m.get("id") for m in models if isinstance(m, dict)] if isinstance(models, list) else []

@@ -7,6 +7,7 @@ from collections import deque
 import aiohttp
 
 from bus.errors import BackendError
+from bus.foreign_json import read_json
 
 BACKLOG_LIMIT_BYTES = 32 * 1024 * 1024
 """Sound that may wait for the playout window, three minutes: beyond it the connection is not read, and TCP
@@ -92,7 +93,7 @@ class Connection:
 def _is_error(text: str) -> bool:
     """Whether a JSON message reports an error; what else a server may tell is not ours to know."""
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
+        message = read_json(text)
+    except ValueError:
         return False
     return isinstance(message, dict) and "error" in message

@@ -8,7 +8,6 @@ afterwards: what is left in a buffer there never speaks in a later turn. Where t
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ import aiohttp
 
 from bus.audio import SAMPLE_RATE_HZ
 from bus.errors import BackendError
+from bus.foreign_json import read_json
 from procs.tts_bridge.backends.rvc_connection import Connection
 from procs.tts_bridge.core.chunk import Chunk, Encoding
 from procs.tts_bridge.core.segments import Outcome, Segments, tokens_of
@@ -310,7 +310,7 @@ class _Attempt:
 
 def _is_warm(body: bytes) -> bool:
     try:
-        health = json.loads(body)
-    except (ValueError, RecursionError):
+        health = read_json(body)
+    except ValueError:
         return True
     return not isinstance(health, dict) or health.get("warmed_up", True) is not False

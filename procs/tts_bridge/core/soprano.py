@@ -1,9 +1,9 @@
 """What replies of the Soprano link say. Law: `docs/soprano-link.md`. Pure: bytes and headers in."""
 
-import json
 from typing import Any
 
 from bus.errors import BackendError
+from bus.foreign_json import read_json
 from procs.tts_bridge.core.chunk import Chunk, Encoding, WordMark, is_voice_rate
 from procs.tts_bridge.core.sentences import Piece
 
@@ -31,8 +31,8 @@ def header_of(parts: list[bytes]) -> dict[str, Any] | None:
     if len(parts) != 2:
         return None
     try:
-        header = json.loads(parts[0])
-    except (ValueError, RecursionError):
+        header = read_json(parts[0])
+    except ValueError:
         return None
     return header if isinstance(header, dict) else None
 

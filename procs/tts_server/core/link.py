@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from bus.foreign_json import read_json
+
 VERSION = 1
 """Version of the link; raised only by a change that old clients or servers would misread."""
 
@@ -156,10 +158,10 @@ def _reply(header: dict[str, Any], payload: bytes = b"") -> list[bytes]:
 def _object(frame: bytes) -> dict[str, Any]:
     """A JSON object in UTF-8 without duplicate keys, NaN or bottomless nesting."""
     try:
-        value = json.loads(
+        value = read_json(
             frame.decode(), object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant
         )
-    except (ValueError, RecursionError):
+    except ValueError:
         raise Refused("bad_request") from None
     if not isinstance(value, dict):
         raise Refused("bad_request")

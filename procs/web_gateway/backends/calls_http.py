@@ -4,6 +4,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bus.foreign_json import read_json
 from procs.web_gateway.backends.browsers import TICKET_MS, Browsers
 from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.guard import principal
@@ -59,7 +60,7 @@ class Calls:
 
         call = self._own(request)
         try:
-            offer = await request.json()
+            offer = read_json(await request.read())
         except ValueError:
             raise web.HTTPBadRequest(text="The body is not JSON.\n") from None
         if fault(_OFFER, offer):

@@ -4,11 +4,11 @@ A connection feeds what comes in; the answer is a list of steps for the shell. N
 every fault is a `Fault` with the documented code.
 """
 
-import json
 from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Any
 
+from bus.foreign_json import read_json
 from procs.web_gateway.core.rate import Patience, Rate
 from procs.web_gateway.core.steps import POLICY, Close, Fault, Step
 
@@ -77,8 +77,8 @@ class Intake(ABC):
         if not self._texts.takes(1, now_ms):
             return self._too_much(now_ms)
         try:
-            message = json.loads(raw)
-        except (ValueError, RecursionError):
+            message = read_json(raw)
+        except ValueError:
             return [Fault("protocol.invalid_json", "The message is not JSON.")]
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             return [Fault("protocol.invalid_message", "A message is an object with a type.")]

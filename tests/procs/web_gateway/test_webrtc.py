@@ -89,6 +89,9 @@ async def test_an_offer_that_makes_no_sense_is_refused(house):
         ):
             async with client.browser.post(path, json=body) as response:
                 assert response.status == 400, body
+        for text in ("", "{", "[" * 10_000):
+            async with client.browser.post(path, data=text) as response:
+                assert response.status == 400, text[:10]
         async with house.browser() as other, other.post(path, json={}) as response:
             assert response.status == 403
 
