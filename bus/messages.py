@@ -118,6 +118,8 @@ class FeatureState:
     """What becomes of it during a session: `blocked`, `silent`, `paused` or `queued`."""
     code: str = ""
     """Error code while a service of it is missing, else empty."""
+    title: str = ""
+    """Its name for people."""
 
 
 @dataclass(frozen=True)

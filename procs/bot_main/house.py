@@ -303,7 +303,7 @@ class House:
     def _feature_state(self, row: Row) -> FeatureState:
         own = getattr(self.features[row.name], "code", "")
         code = own or self._codes.get(row.name, "")
-        return FeatureState(row.name, self._kit.gate.is_open(row.name), row.action.value, code)
+        return FeatureState(row.name, self._kit.gate.is_open(row.name), row.action.value, code, row.title)
 
     @property
     def _now_ms(self) -> int:

@@ -104,8 +104,8 @@ class Inbox:
                 for message in waiting:
                     if not await self._mark_waiting(message):
                         break
-            for message in list(self.queue.released.values()):
-                if not await self.unmark(message):
+            for id_, channel_id in list(self.queue.released.items()):
+                if not await self._take_off(channel_id, id_):
                     break
             with suppress(TimeoutError):
                 async with asyncio.timeout(MARK_RETRY_S):
@@ -191,16 +191,20 @@ class Inbox:
         except BackendError as error:
             self._bus.log.debug("mark", code=error.code)
 
-    async def unmark(self, message: Incoming) -> bool:
-        """It waits no longer; False if the chat does not answer now: then it is tried again."""
+    async def unmark(self, message: Incoming) -> None:
+        """It waits no longer; if the chat does not answer now, that is shown later."""
         self._unmarked.pop(message.id, None)
+        if not await self._take_off(message.channel_id, message.id):
+            self.queue.release(message)
+
+    async def _take_off(self, channel_id: int, message_id: int) -> bool:
+        """Whether a mark is off or can't be taken off; False if the chat does not answer now."""
         async with self._marking:
             try:
-                await self._chat.unreact(message.channel_id, message.id, MARK)
+                await self._chat.unreact(channel_id, message_id, MARK)
             except BackendError as error:
                 self._bus.log.debug("mark", code=error.code)
                 if error.code == "discord_unreachable":
-                    self.queue.release(message)
                     return False
-            self.queue.released.pop(message.id, None)
+            self.queue.unmarked(message_id)
             return True

@@ -34,7 +34,7 @@ SAMPLES = (
     Intent(True, "discord_voice", TURN, 3, 11, 22, 33, "console"),
     SessionState("discord_voice", Phase.ACTIVE, TURN, 3, "session_active", "sink_failed", 11, 22, 33, 4),
     VoiceLink(4, 1, 11, 22, "voice-session", "voice.example:443", "voice-token", "voice_kicked"),
-    FeatureState("drawing", True, "blocked", "llm_failed"),
+    FeatureState("drawing", True, "blocked", "llm_failed", "Image generation"),
     HouseState("bubbly", "miku", 3, TURN, (FeatureState("vision", False, "blocked"),), {"nvidia": "voice"}),
     TurnState(TURN, TURN + 1, 60_000),
     PlayoutState(TURN, 1240, 380, TURN - 1, 2, 62, 3, 1, "a.wav"),

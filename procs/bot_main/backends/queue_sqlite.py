@@ -22,6 +22,11 @@ MIGRATIONS = (
     ) STRICT;
     CREATE TABLE IF NOT EXISTS seen (channel_id INTEGER PRIMARY KEY, message_id INTEGER NOT NULL) STRICT;
     """,
+    """
+    CREATE TABLE IF NOT EXISTS released (
+        message_id INTEGER PRIMARY KEY, channel_id INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 """Steps are added, never changed."""
 
@@ -56,7 +61,9 @@ def _read(db: sqlite3.Connection) -> Saved:
         (channel, author): Dropped(*rest) for channel, author, *rest in db.execute("SELECT * FROM dropped")
     }
     settled = {id_ for (id_,) in db.execute("SELECT id FROM settled")}
-    return Saved({row.id: row for row in rows}, settled, dropped, dict(db.execute("SELECT * FROM seen")))
+    seen = dict(db.execute("SELECT * FROM seen"))
+    released = dict(db.execute("SELECT * FROM released"))
+    return Saved({row.id: row for row in rows}, settled, dropped, seen, released)
 
 
 def _write(db: sqlite3.Connection, changes: Changes) -> None:
@@ -77,6 +84,8 @@ def _write(db: sqlite3.Connection, changes: Changes) -> None:
             db.execute("INSERT INTO dropped VALUES (?,?,?,?,?,?)", values)
     db.executemany("INSERT OR REPLACE INTO seen VALUES (?,?)", list(changes.seen.items()))
     db.execute("DELETE FROM seen WHERE message_id = 0")
+    db.executemany("INSERT OR REPLACE INTO released VALUES (?,?)", list(changes.released.items()))
+    db.execute("DELETE FROM released WHERE channel_id = 0")
 
 
 def _body(row: Row) -> str:

@@ -92,9 +92,11 @@ class Changes:
     dropped: dict[Place, Dropped | None] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
     """Channel → newest message id that was looked at; 0 = forgotten."""
+    released: dict[int, int] = field(default_factory=dict)
+    """Message whose mark is to be taken off → its channel; 0 = it is off."""
 
     def __bool__(self) -> bool:
-        return bool(self.rows or self.settled or self.dropped or self.seen)
+        return bool(self.rows or self.settled or self.dropped or self.seen or self.released)
 
     def over(self, older: "Changes") -> "Changes":
         """These on top of older ones."""
@@ -103,6 +105,7 @@ class Changes:
             older.settled | self.settled,
             older.dropped | self.dropped,
             older.seen | self.seen,
+            older.released | self.released,
         )
 
 
@@ -114,6 +117,7 @@ class Saved:
     settled: set[int] = field(default_factory=set)
     dropped: dict[Place, Dropped] = field(default_factory=dict)
     seen: dict[int, int] = field(default_factory=dict)
+    released: dict[int, int] = field(default_factory=dict)
 
 
 class Queue:
@@ -133,8 +137,8 @@ class Queue:
         """Rows of an earlier life: what was posted of their answers is not known for sure."""
         self.doubted = set(saved.rows)
         """Rows whose message may have been changed or deleted while nobody was there to be told."""
-        self.released: dict[int, Incoming] = {}
-        """Messages that wait no longer, and whose marks are still to be taken off."""
+        self.released = dict(saved.released)
+        """Messages that wait no longer, and whose marks are still to be taken off → their channels."""
         self.seen = dict(saved.seen)
         self._settled = dict.fromkeys(sorted(saved.settled))
         self._dropped = dict(saved.dropped)
@@ -147,7 +151,8 @@ class Queue:
 
     def whole(self) -> Changes:
         """All of it, for a file that may know nothing."""
-        return Changes(dict(self.rows), set(self._settled), dict(self._dropped), dict(self.seen))
+        dropped: dict[Place, Dropped | None] = dict(self._dropped)
+        return Changes(dict(self.rows), set(self._settled), dropped, dict(self.seen), dict(self.released))
 
     # --- what people do -----------------------------------------------------------------------------
 
@@ -261,9 +266,14 @@ class Queue:
 
     def release(self, message: Incoming) -> None:
         """Its mark is to be taken off later."""
-        self.released[message.id] = message
+        self.released[message.id] = self._changes.released[message.id] = message.channel_id
         while len(self.released) > RELEASED:
-            del self.released[next(iter(self.released))]
+            self.unmarked(next(iter(self.released)))
+
+    def unmarked(self, id_: int) -> None:
+        """Its mark is off."""
+        if self.released.pop(id_, 0):
+            self._changes.released[id_] = 0
 
     # --- messages that get no answer of their own ----------------------------------------------------
 

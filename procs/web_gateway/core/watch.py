@@ -120,6 +120,7 @@ def feature(state: FeatureState, *, in_session: bool) -> View:
     )
     return {
         "name": state.name,
+        "title": state.title or state.name,
         "is_open": state.is_open,
         "action": state.action,
         "why": why,

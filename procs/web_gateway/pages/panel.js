@@ -31,7 +31,7 @@ function invitation(address) {
 function featureRow(row) {
   const what = row.is_open ? "open" : row.action;
   return make("li", { "data-feature": row.name, "data-open": row.is_open },
-    make("b", { text: row.name.replaceAll("_", " ") }), " ",
+    make("b", { text: row.title }), " ",
     make("span", { class: row.is_open ? "is-good" : "is-warn", text: what }),
     make("small", {}, ...marked([row.why || remedy(row), row.until].filter(Boolean).join(", "))));
 }

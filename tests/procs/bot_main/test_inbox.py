@@ -156,6 +156,24 @@ async def test_messages_that_share_a_notice_keep_no_mark(path: Path):
     assert len(chat.posted) == 2, "one notice of those that found no room, one digest of those that are old"
 
 
+async def test_marks_that_could_not_be_taken_off_come_off_in_the_next_life(path: Path):
+    chat = HandChat()
+    messages = asks(chat, 3)
+    left(path, [Row(message, True) for message in messages])
+    async with life(path, chat) as now:
+        await until(lambda: all(marks(chat, messages)))
+        now.node.fake_clock.advance_ms(OLD_MS + 10_000)
+        chat.fails("unreact", times=None)
+        now.gate.open()
+        await until(lambda: not now.inbox.queue.rows)
+    assert all(marks(chat, messages)), "Discord took none of them off"
+    chat.mend("unreact")
+    async with life(path, chat) as now:
+        await until(lambda: not any(marks(chat, messages)))
+        await until(lambda: not SqliteQueue(path).load().released)
+    assert len(chat.posted) == 1, "one digest"
+
+
 async def test_a_mark_is_taken_off_where_no_answer_may_be_posted(path: Path):
     chat = HandChat()
     (message,) = asks(chat, 1)

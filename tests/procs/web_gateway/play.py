@@ -74,7 +74,7 @@ class Play:
         await self.bus.deliver(f"report.playout.{SINK}", state, SESSION)
 
     async def house(self, *, is_open: bool, code: str = "", queued: int = 0) -> None:
-        feature = FeatureState("image_generation", is_open, "blocked", code)
+        feature = FeatureState("image_generation", is_open, "blocked", code, "Image generation")
         oldest_ms = self.bus.clock.wall_ns() // 1_000_000 - 3_000 if queued else 0
         await self.bus.deliver("report.house", HouseState("happy", "miku", queued, oldest_ms, (feature,)))
 

@@ -240,6 +240,7 @@ async def test_the_operator_reads_what_is_wrong_why_and_until_when(page):
     assert "degraded" in await page.text("[data-process=llm_streamer]")
     assert "llm.base_url" in await page.text("[data-process=llm_streamer]"), "the remedy"
     feature = await page.text("[data-feature=image_generation]")
+    assert "Image generation" in feature
     assert "blocked" in feature
     assert "a voice session runs, until the session ends" in feature
     assert await page.text("#mood") == "Miku · mood: happy"

@@ -3,7 +3,8 @@ import sqlite3
 import pytest
 
 from bus.errors import BackendError, BadSettings
-from procs.bot_main.backends.queue_sqlite import SqliteQueue
+from procs.bot_main.backends.queue_sqlite import MIGRATIONS, SqliteQueue
+from procs.bot_main.backends.sqlite_file import SqliteFile
 from procs.bot_main.core.chat import Attachment, Incoming, Person
 from procs.bot_main.core.queue import Changes, Dropped, Row
 
@@ -23,13 +24,14 @@ def path(tmp_path):
 def test_what_was_written_is_there_for_the_next_life(path):
     store = SqliteQueue(path)
     store.load()
-    store.write(Changes({5: ROW}, {1, 2}, {(7, 3): Dropped(1, "Ann", 2, 2)}, {7: 5, 8: 6}))
-    store.write(Changes({6: None}, {3}, {(8, 3): None}, {8: 0}))
+    store.write(Changes({5: ROW}, {1, 2}, {(7, 3): Dropped(1, "Ann", 2, 2)}, {7: 5, 8: 6}, {1: 7, 2: 7}))
+    store.write(Changes({6: None}, {3}, {(8, 3): None}, {8: 0}, {2: 0}))
     saved = SqliteQueue(path).load()  # the first one was never closed, as when killed
     assert saved.rows == {5: ROW}
     assert saved.settled == {1, 2, 3}
     assert saved.dropped == {(7, 3): Dropped(1, "Ann", 2, 2)}
     assert saved.seen == {7: 5}
+    assert saved.released == {1: 7}
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -60,6 +62,15 @@ def test_a_row_that_can_not_be_read_is_left_out(path):
     )
     db.commit()
     assert SqliteQueue(path).load().rows == {5: ROW}
+
+
+def test_a_file_of_an_older_version_is_brought_up_to_date(path):
+    old = SqliteFile(path, MIGRATIONS[:1])
+    old.write(lambda db: db.execute("INSERT INTO seen VALUES (7, 5)"))
+    store = SqliteQueue(path)
+    assert store.load().seen == {7: 5}
+    store.write(Changes(released={1: 7}))
+    assert SqliteQueue(path).load().released == {1: 7}
 
 
 def test_a_file_of_a_newer_version_is_refused(path):
