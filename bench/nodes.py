@@ -15,7 +15,7 @@ from bench.observer import Observer
 from bus.messages import Intent
 from bus.settings import BaseSettings, BusSettings
 from procs.bot_main.backends.store_sqlite import SqliteStore
-from procs.bot_main.core.conversation import Record, session_id
+from procs.bot_main.core.record import Record, session_id
 from tests.e2e.stack import ROOT
 from tests.ports import free_base_port
 

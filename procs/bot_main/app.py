@@ -13,9 +13,9 @@ from bus.settings import SessionSettings
 from procs.bot_main.backends.base import Store
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.config import BotSettings
-from procs.bot_main.core.conversation import Terms
 from procs.bot_main.core.personas import Personas
 from procs.bot_main.core.prompts import system_message
+from procs.bot_main.core.record import Terms
 from procs.bot_main.core.running import Outcome, Patience
 from procs.bot_main.courier import Courier
 from procs.bot_main.desk import Desk

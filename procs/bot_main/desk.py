@@ -12,7 +12,8 @@ from bus import Bus
 from bus.errors import CODES
 from bus.messages import Intent, NodeState, Request, RequestAnswer, RequestKind, TurnKind
 from bus.topics import SINKS
-from procs.bot_main.core.conversation import Conversation, session_id
+from procs.bot_main.core.conversation import Conversation
+from procs.bot_main.core.record import session_id
 from procs.bot_main.core.requests import Answers, ChatOrigin, Situation, Step, judge
 from procs.bot_main.core.running import Outcome
 from procs.bot_main.ledger import Ledger

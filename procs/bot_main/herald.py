@@ -6,8 +6,9 @@ from bus.messages import Phase, TurnKind
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.alone import Alone
 from procs.bot_main.core.chat import Post
-from procs.bot_main.core.conversation import Conversation, Ended
+from procs.bot_main.core.conversation import Conversation
 from procs.bot_main.core.fallback import Fallback
+from procs.bot_main.core.record import Ended
 from procs.bot_main.core.running import Asked, Outcome
 from procs.bot_main.courier import Courier
 from procs.bot_main.guilds import Guilds

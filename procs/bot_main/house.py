@@ -158,8 +158,12 @@ class House:
 
     async def _serve(self) -> None:
         """One after the other, so that an edit never overtakes its message."""
+        n_told = 0
         while True:
             work = await self._offered.get()
+            if n_told != self._offered.dropped:
+                n_told = self._offered.dropped
+                self._kit.bus.log.warning("messages dropped", in_all=n_told)
             await work()
 
     async def _take(self, message: Incoming) -> None:

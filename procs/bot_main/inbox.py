@@ -13,7 +13,8 @@ from bus.errors import BackendError
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.backends.base_queue import QueueStore
 from procs.bot_main.core.chat import Incoming
-from procs.bot_main.core.queue import Changes, Kept, Queue
+from procs.bot_main.core.queue import Queue
+from procs.bot_main.core.queue_rows import Changes, Kept
 from procs.bot_main.health import HealthBoard, StoreHealth
 
 MARK = "🎤"

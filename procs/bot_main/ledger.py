@@ -12,7 +12,7 @@ from functools import partial
 from bus import Bus
 from bus.messages import NodeState
 from procs.bot_main.backends.base import Condition, Store
-from procs.bot_main.core.conversation import Record
+from procs.bot_main.core.record import Record
 from procs.bot_main.health import HealthBoard
 
 

@@ -13,7 +13,8 @@ from bus.errors import BackendError, sentence
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.chat import Incoming, Post
 from procs.bot_main.core.pages import split
-from procs.bot_main.core.queue import ATTEMPTS, Row
+from procs.bot_main.core.queue import ATTEMPTS
+from procs.bot_main.core.queue_rows import Row
 from procs.bot_main.features.base import Gate
 from procs.bot_main.inbox import Inbox
 from procs.bot_main.writing import seen_writing

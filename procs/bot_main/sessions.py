@@ -24,15 +24,9 @@ from bus.messages import (
     TurnEvent,
     TurnKind,
 )
-from procs.bot_main.core.conversation import (
-    LIVE_PHASES,
-    Conversation,
-    Ended,
-    Record,
-    Terms,
-    intent_behind,
-)
+from procs.bot_main.core.conversation import LIVE_PHASES, Conversation
 from procs.bot_main.core.prompts import prompt_of
+from procs.bot_main.core.record import Ended, Record, Terms, intent_behind
 from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
 from procs.bot_main.ledger import Ledger

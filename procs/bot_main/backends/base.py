@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from procs.bot_main.core.conversation import Record
+from procs.bot_main.core.record import Record
 
 
 @dataclass(frozen=True)

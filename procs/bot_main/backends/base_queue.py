@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from procs.bot_main.core.queue import Changes, Saved
+from procs.bot_main.core.queue_rows import Changes, Saved
 
 
 class QueueStore(Protocol):

@@ -9,7 +9,8 @@ from typing import Any
 
 from procs.bot_main.backends.sqlite_file import SqliteFile
 from procs.bot_main.core.chat import Attachment, Incoming, Person, Rights
-from procs.bot_main.core.queue import KNOWN_IDS, Changes, Dropped, Row, Saved
+from procs.bot_main.core.queue import KNOWN_IDS
+from procs.bot_main.core.queue_rows import Changes, Dropped, Row, Saved
 
 MIGRATIONS = (
     """

@@ -13,7 +13,7 @@ from typing import Any
 from bus.messages import ChatMessage, Intent
 from procs.bot_main.backends.base import Condition
 from procs.bot_main.backends.sqlite_file import SqliteFile, is_damage
-from procs.bot_main.core.conversation import Record
+from procs.bot_main.core.record import Record
 from procs.bot_main.core.running import Asked
 
 MIGRATIONS = (

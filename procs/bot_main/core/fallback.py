@@ -2,7 +2,7 @@
 
 from bus.errors import CODES, sentence
 from bus.messages import TurnKind
-from procs.bot_main.core.conversation import Ended
+from procs.bot_main.core.record import Ended
 
 CONFUSED = "(in voice) *Miku seems confused...*"
 AS_TEXT = "⚠️ (Voice failed, text mode): {text}"

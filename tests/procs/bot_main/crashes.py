@@ -17,7 +17,7 @@ from procs.bot_main import inbox as inbox_module
 from procs.bot_main import outbox as outbox_module
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.core.chat import Incoming, Post
-from procs.bot_main.core.queue import Changes
+from procs.bot_main.core.queue_rows import Changes
 from procs.bot_main.inbox import Inbox
 from procs.bot_main.outbox import Outbox
 from tests.procs.bot_main.features.hands import HandGate

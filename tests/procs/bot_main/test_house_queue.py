@@ -8,8 +8,9 @@ from bus.errors import BackendError, sentence
 from bus.messages import Phase
 from procs.bot_main import outbox
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
-from procs.bot_main.core.queue import ATTEMPTS, Changes
-from procs.bot_main.core.queue import Row as Item
+from procs.bot_main.core.queue import ATTEMPTS
+from procs.bot_main.core.queue_rows import Changes
+from procs.bot_main.core.queue_rows import Row as Item
 from procs.bot_main.inbox import MARK
 from tests.procs.bot_main.hand_chat import ANNA, BERT, GENERAL, HOME, HandChat
 from tests.procs.bot_main.home import TEXT, living

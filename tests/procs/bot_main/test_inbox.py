@@ -15,7 +15,8 @@ from procs.bot_main import inbox as inbox_module
 from procs.bot_main import outbox as outbox_module
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.core.chat import Incoming
-from procs.bot_main.core.queue import OLD_MS, Changes, Row
+from procs.bot_main.core.queue import OLD_MS
+from procs.bot_main.core.queue_rows import Changes, Row
 from procs.bot_main.health import HealthBoard
 from procs.bot_main.inbox import MARK, Inbox
 from procs.bot_main.outbox import Outbox

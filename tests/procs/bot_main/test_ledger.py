@@ -9,7 +9,7 @@ import pytest
 from bus.messages import Intent, NodeState
 from bus.testing import MemoryNode
 from procs.bot_main.backends.base import Condition
-from procs.bot_main.core.conversation import Record
+from procs.bot_main.core.record import Record
 from procs.bot_main.ledger import Ledger
 from tests.waiting import until
 

@@ -33,8 +33,8 @@ from procs.bot_main import ledger, sessions
 from procs.bot_main.app import BotMain, ChatSide
 from procs.bot_main.backends.base import Condition
 from procs.bot_main.config import BotSettings
-from procs.bot_main.core.conversation import Record
 from procs.bot_main.core.prompts import PERSONA
+from procs.bot_main.core.record import Record
 from tests.waiting import until
 
 SINK = "discord_voice"

@@ -6,7 +6,7 @@ from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.queue_sqlite import MIGRATIONS, SqliteQueue
 from procs.bot_main.backends.sqlite_file import SqliteFile
 from procs.bot_main.core.chat import Attachment, Incoming, Person
-from procs.bot_main.core.queue import Changes, Dropped, Row
+from procs.bot_main.core.queue_rows import Changes, Dropped, Row
 
 pytestmark = pytest.mark.unit
 

@@ -16,7 +16,7 @@ import pytest
 from bus.errors import BadSettings
 from bus.messages import ChatMessage, Intent
 from procs.bot_main.backends.store_sqlite import MIGRATIONS, SqliteStore
-from procs.bot_main.core.conversation import Record
+from procs.bot_main.core.record import Record
 from procs.bot_main.core.running import Asked
 from tests.procs.bot_main.backends.disks import full_disk
 

@@ -6,8 +6,8 @@ import pytest
 
 from bus.errors import sentence
 from bus.messages import TurnKind
-from procs.bot_main.core.conversation import Ended
 from procs.bot_main.core.fallback import CONFUSED, RESTORED, UNANSWERED, Fallback
+from procs.bot_main.core.record import Ended
 from procs.bot_main.core.running import Asked, Outcome
 
 pytestmark = pytest.mark.unit

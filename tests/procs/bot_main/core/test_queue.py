@@ -3,7 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from procs.bot_main.core.chat import Incoming, Person
-from procs.bot_main.core.queue import ATTEMPTS, OLD_MS, PAUSES_MS, Kept, Queue, Saved
+from procs.bot_main.core.queue import ATTEMPTS, OLD_MS, PAUSES_MS, Queue
+from procs.bot_main.core.queue_rows import Kept, Saved
 
 pytestmark = pytest.mark.unit
 
