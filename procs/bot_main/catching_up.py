@@ -1,7 +1,8 @@
 """Catching up: what was written while the gateway was away is fetched once, channel by channel.
 
 Each channel has a watermark, the newest message that was looked at. While a channel is behind, messages
-that come in do not move it, so that a killed process begins again where it was.
+that come in do not move it, so that a killed process begins again where it was. Such a message is fetched
+too; it counts once, whichever way it came first.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ FETCHED = 500
 """Messages of people that are asked for in one go."""
 MOST = 2_000
 """Of a channel that are looked at; what is beyond is given up, and logged."""
+TAKEN = 10_000
+"""Messages that are remembered as handed on; none comes the other way after so many others."""
 RETRY_S = 5.0
 """Between two tries while the chat does not answer."""
 
@@ -59,6 +62,8 @@ class CatchingUp:
         self._behind = set(inbox.queue.seen)
         self._newest: dict[int, int] = {}
         """Newest message that came in while its channel was behind."""
+        self._taken: dict[int, None] = {}
+        """Messages that came in or were fetched, and were handed on; the oldest first."""
         self._sift: Callable[[Incoming], Incoming | None] = lambda message: message
         self._due = asyncio.Event()
         self._outage = Outage(bus.log, "catching_up")
@@ -79,6 +84,15 @@ class CatchingUp:
             return True
         self._newest[message.channel_id] = max(message.id, self._newest.get(message.channel_id, 0))
         return False
+
+    def take(self, message_id: int) -> bool:
+        """Whoever hands a message on takes it first; False if that was done before."""
+        if message_id in self._taken:
+            return False
+        self._taken[message_id] = None
+        if len(self._taken) > TAKEN:
+            del self._taken[next(iter(self._taken))]
+        return True
 
     async def run(self) -> None:
         """Fetch whenever that is due, until cancelled."""
@@ -108,8 +122,10 @@ class CatchingUp:
 
     async def _fetch(self, channel_id: int) -> None:
         messages = await self._messages(channel_id)
-        left = [sifted for one in messages if not self._is_command(one) and (sifted := self._sift(one))]
-        missed = [(row, message) for message in left if (row := self._row(message))]
+        new = [one for one in messages if one.id not in self._taken and not self._is_command(one)]
+        left = [sifted for one in new if (sifted := self._sift(one))]
+        wanted = [(row, message) for message in left if (row := self._row(message))]
+        missed = [(row, message) for row, message in wanted if self.take(message.id)]
         if len(missed) > MISSED:
             await self._inbox.drop([message for _, message in missed])
         else:

@@ -168,7 +168,7 @@ class House:
 
     async def _take(self, message: Incoming) -> None:
         looks = self._catching_up.is_level(message)
-        row = self._wanted(message)
+        row = self._wanted(message) if self._catching_up.take(message.id) else None
         if row is not None:
             await self._route(row, message, looks=looks)
         elif looks:

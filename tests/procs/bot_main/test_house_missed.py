@@ -4,6 +4,7 @@ import pytest
 
 from procs.bot_main import catching_up
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
+from procs.bot_main.core.gate import Action
 from tests.procs.bot_main.hand_chat import GENERAL, HandChat
 from tests.procs.bot_main.home import TEXT, living
 from tests.waiting import until
@@ -87,3 +88,24 @@ async def test_a_chat_that_does_not_answer_is_asked_again(tmp_path, probes):
         home.chat.fails("history", times=3)
         home.house.online()
         await until(lambda: home.answered() == [known.id, missed.id])
+
+
+@pytest.mark.parametrize("n_failures", [0, 3])
+async def test_a_wish_that_comes_in_while_its_channel_is_fetched_is_granted_once(
+    tmp_path, probes, n_failures
+):
+    async with living(tmp_path, (*probes(Action.BLOCKED), *TEXT)) as home:
+        known = await home.says("before", is_addressed=True)
+        await until(lambda: home.answered() == [known.id])
+        missed = home.chat.says("probe_blocked missed")
+        if n_failures:
+            home.chat.fails("history", times=n_failures)
+        home.house.online()
+        live = await home.says("probe_blocked live")
+        await until(lambda: home.inbox.queue.seen == {GENERAL: live.id})
+        await until(lambda: set(home.answered()) == {known.id, missed.id, live.id})
+        assert home.house.features["probe_blocked"].started == 2
+        home.house.offer(live)
+        last = await home.says("last", is_addressed=True)
+        await until(lambda: home.answered()[-1] == last.id)
+        assert home.house.features["probe_blocked"].started == 2, "told after it was fetched"
