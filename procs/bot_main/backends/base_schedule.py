@@ -17,8 +17,8 @@ class Clerk(Protocol):
         """Keep a job with its next time."""
         ...
 
-    def may_fire(self) -> bool:
-        """Whether a job may begin now; asked before each one. While it may not, jobs wait undone."""
+    def may_fire(self, job: Job) -> bool:
+        """Whether a job that is due may begin now; asked at each look. While it may not, it waits undone."""
         ...
 
     def next_ms(self, job: Job, after_ms: int) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.job import Job as Entry
@@ -69,7 +70,7 @@ class _Watch(AsyncIOScheduler):  # type: ignore[misc]
 
     def _process_jobs(self) -> float:
         """How long to sleep until the next look; the library calls it for every wake-up."""
-        if self._n_running == 0 and self._clerk.may_fire():
+        if self._n_running == 0:
             super()._process_jobs()
         return self._look_s
 
@@ -102,10 +103,10 @@ class _Stock(BaseJobStore):  # type: ignore[misc]
         return next((self._entry(job) for job in self._clerk.jobs() if job.id == job_id), None)
 
     def get_due_jobs(self, now: datetime) -> list[Entry]:
-        """The one that has waited longest: others wait for the next look."""
+        """Of those that may begin, the one that has waited longest: others wait for the next look."""
         now_ms = now.timestamp() * 1000
-        due = [job for job in self._clerk.jobs() if job.next_ms <= now_ms]
-        return [self._entry(job) for job in sorted(due, key=lambda job: (job.next_ms, job.id))[:1]]
+        due = sorted((job for job in self._clerk.jobs() if job.next_ms <= now_ms), key=_age)
+        return [self._entry(job) for job in islice(filter(self._clerk.may_fire, due), 1)]
 
     def get_next_run_time(self) -> datetime | None:
         return min((_time(job.next_ms) for job in self._clerk.jobs()), default=None)
@@ -148,6 +149,10 @@ class _Again(BaseTrigger):  # type: ignore[misc]
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
         return _time(self._clerk.next_ms(self._job, round((previous_fire_time or now).timestamp() * 1000)))
+
+
+def _age(job: Job) -> tuple[int, str]:
+    return job.next_ms, job.id
 
 
 def _time(wall_ms: int) -> datetime:

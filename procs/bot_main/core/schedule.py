@@ -86,6 +86,10 @@ class Job:
         """How late it may be done."""
         return KINDS[self.kind].grace_s
 
+    def is_too_late(self, now_ms: int) -> bool:
+        """Whether it is due, and nobody wants it any more."""
+        return self.grace_s is not None and now_ms - self.next_ms > 1_000 * self.grace_s
+
     def document(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {**self.__dict__, "when": dict(self.when.__dict__)}

@@ -2,8 +2,8 @@
 
 Each job is a document on the shelf with the time at which it is due next. That time is moved on, and on
 disk, before the job is done, so a crash skips rather than repeats. While the gate is closed nothing begins
-and nothing is moved on; afterwards what is overdue is done once, with a pause between two jobs, or skipped
-if it is too late for it.
+and nothing is moved on; the same goes for the jobs of a guild that is away. Afterwards what is overdue is
+done once, with a pause between two jobs, or skipped if it is too late for it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -80,7 +80,10 @@ class Schedule(Unasked):
         if job.id in self._jobs:  # it may have been removed while it was done
             self._put(job)
 
-    def may_fire(self) -> bool:
+    def may_fire(self, job: Job) -> bool:
+        """A job of a guild that is away waits too, until it is too late for it and it is skipped."""
+        if not self._is_there(job) and not job.is_too_late(self._now_ms):
+            return False
         return self._kit.gate.is_open(self.name) and self._kit.bus.clock.mono_ns() >= self._next_ns
 
     def next_ms(self, job: Job, after_ms: int) -> int:
@@ -90,8 +93,10 @@ class Schedule(Unasked):
         async with self._kit.gate.work(self.name) as allowed:
             if not allowed:
                 return False
-            if job.id not in self._jobs or job.guild_id not in self._kit.chat.guild_ids():
+            if job.id not in self._jobs:
                 return True
+            if not self._is_there(job):
+                return False
             await self._noted()
             return await self._do(job, due_ms)
 
@@ -99,6 +104,10 @@ class Schedule(Unasked):
         self._kit.bus.log.info("job skipped", job=job.id, kind=job.kind)
 
     # --- jobs ---------------------------------------------------------------------------------------
+
+    def _is_there(self, job: Job) -> bool:
+        """Whether its guild is: none is during an outage, and before Discord has told of it."""
+        return job.guild_id in self._kit.chat.guild_ids()
 
     async def _do(self, job: Job, due_ms: int) -> bool:
         """False = it is worth trying again."""

@@ -108,6 +108,7 @@ class HandChat:
         self.guilds: list[int] = [HOME]
         self.heard: dict[int, list[Incoming]] = defaultdict(list)
         """Channel id → messages of people, oldest first."""
+        self._is_away = False
         self._seats: dict[int, int] = {}
         self._failures: dict[str, _Failure] = {}
         self._early: list[ChatEvent] = []
@@ -126,11 +127,13 @@ class HandChat:
     def comes_online(self, code: str = "") -> None:
         """A new gateway session; her voice of the old one is over."""
         self._seats.pop(MIKU.id, None)
+        self._is_away = False
         invite = "https://discord.example/invite"
         self.tell(Online(MIKU.id, MIKU.name, tuple(self.guilds), code, invite))
 
     def goes_offline(self, code: str = "discord_unreachable", is_final: bool = False) -> None:
-        """The gateway is away."""
+        """The gateway is away, and with it every guild."""
+        self._is_away = True
         self.tell(Offline(code, is_final))
 
     def says(
@@ -359,7 +362,7 @@ class HandChat:
         return Names({id_: self.channels[id_] for id_ in self.writable}, rooms, dict(self.roles))
 
     def guild_ids(self) -> list[int]:
-        return list(self.guilds)
+        return [] if self._is_away else list(self.guilds)
 
     # --- inside -------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class HandClerk:
     def __init__(self, *jobs: Job) -> None:
         self.kept = {one.id: one for one in jobs}
         self.is_open = True
+        self.waiting: set[str] = set()
         self.takes = True
         self.fired: list[tuple[str, int]] = []
         self.skips: list[str] = []
@@ -46,8 +47,8 @@ class HandClerk:
         if job.id in self.kept:
             self.kept[job.id] = job
 
-    def may_fire(self) -> bool:
-        return self.is_open
+    def may_fire(self, job: Job) -> bool:
+        return self.is_open and job.id not in self.waiting
 
     def next_ms(self, job: Job, after_ms: int) -> int:
         return after_ms + DAY_MS
@@ -105,6 +106,19 @@ async def test_what_is_due_while_closed_waits_and_is_done_once_afterwards():
         await until(lambda: clerk.fired)
         await looks()
     assert [name for name, _ in clerk.fired] == ["a"]
+
+
+async def test_one_that_may_not_begin_keeps_no_other_waiting():
+    clerk = HandClerk(job("away", 60_000), job("here", 1_000))
+    clerk.waiting = {"away"}
+    due = clerk.kept["away"].next_ms
+    async with watching(clerk):
+        await until(lambda: clerk.fired)
+        await looks()
+        assert [name for name, _ in clerk.fired] == ["here"]
+        clerk.waiting.clear()
+        await until(lambda: len(clerk.fired) == 2)
+    assert clerk.fired[1] == ("away", due)
 
 
 async def test_many_overdue_jobs_are_done_one_at_a_time_the_oldest_first():

@@ -56,6 +56,13 @@ def test_a_daily_job_comes_once_each_day_whatever_the_clock_does(when, zone, aft
     assert [(b - a).days for a, b in pairwise(days)] == [1] * 9
 
 
+def test_a_post_is_too_late_after_six_hours_and_a_wake_up_never():
+    post, wakeup = (Job("a", kind, 1, 10, When(9, 0), next_ms=1_000) for kind in ("post", "wakeup"))
+    after_ms = 1_000 + 6 * 3_600_000
+    assert [post.is_too_late(ms) for ms in (0, after_ms, after_ms + 1)] == [False, False, True]
+    assert not wakeup.is_too_late(10**14)
+
+
 def test_a_time_that_spring_skips_comes_as_much_later():
     found = next_ms(When(2, 30), ms(BERLIN, 2026, 3, 28, 12), BERLIN)
     assert found == ms(BERLIN, 2026, 3, 29, 3, 30)

@@ -117,7 +117,7 @@ class Home:
 
     async def schedule(self) -> None:
         (job,) = self.feature("schedule").jobs()
-        if self.feature("schedule").may_fire():
+        if self.feature("schedule").may_fire(job):
             await self.feature("schedule").fire(job, job.next_ms + self.node.clock.mono_ns())
         await self.feature("schedule").fire(job, job.next_ms + self.node.clock.mono_ns())
 

@@ -86,7 +86,7 @@ async def test_nothing_begins_during_a_session_and_all_of_it_works_afterwards(tm
             """Give each feature its occasion; how often each has acted so far."""
             await picture.look()
             await shop.look()
-            if diary.may_fire():
+            if diary.may_fire(job):
                 assert await diary.fire(job, job.next_ms + round_)
             message = h.chat.says("hello")
             engine.heard(message)

@@ -2,6 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,7 +14,7 @@ from bus.errors import BadSettings
 from procs.bot_main.backends.base_schedule import Clerk, Scheduler
 from procs.bot_main.backends.scheduler import ApScheduler
 from procs.bot_main.core.moods import SERVER_MS, Feeling, turned
-from procs.bot_main.core.schedule import JOBS_PER_GUILD
+from procs.bot_main.core.schedule import JOBS_PER_GUILD, Job
 from procs.bot_main.feature_settings import ScheduleSettings
 from procs.bot_main.features.schedule import Schedule, make
 from procs.bot_main.mood_now import ASLEEP, mood_now
@@ -22,6 +25,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.unit
 
 BERLIN = ZoneInfo("Europe/Berlin")
+GAP_MS = 5_000
 
 
 class HandScheduler:
@@ -43,6 +47,27 @@ async def due(h: Hands, feature: Schedule, kind: str) -> bool:
     job = min((one for one in feature.jobs() if one.kind == kind), key=lambda one: one.next_ms)
     h.clock.advance_ms(max(job.next_ms - h.now_ms(), 10_000))
     return await feature.fire(job, job.next_ms)
+
+
+async def late(h: Hands, feature: Schedule, minutes: int, guild_id: int = HOME, kind: str = "post") -> Job:
+    """A job that was due so long ago by the machine's clock, which the real watch reads."""
+    h.clock.step_wall_ms(time.time_ns() // 1_000_000 - h.now_ms())
+    wish = {"post": call("schedule", f"add fri 18:00 {minutes} min late", guild_id=guild_id)}
+    await feature.command(wish.get(kind, call("bedtime", "23:00", guild_id=guild_id)))
+    new = next(job for job in feature.jobs() if job.kind == kind and job.next_ms > h.now_ms())
+    overdue = replace(new, next_ms=h.now_ms() - 60_000 * minutes)
+    feature.keep(overdue)
+    return overdue
+
+
+@asynccontextmanager
+async def watching(feature: Schedule) -> AsyncIterator[None]:
+    task = asyncio.create_task(feature.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_a_weekly_post_is_listed_posted_and_removed():
@@ -181,25 +206,27 @@ async def test_nothing_begins_while_closed_nor_too_soon_after_another():
     async with diary() as h:
         feature = make(h.kit)
         await feature.command(call("schedule", "add fri 18:00 hi"))
+        (job,) = feature.jobs()
         h.gate.close()
-        assert not feature.may_fire()
+        assert not feature.may_fire(job)
         assert not await due(h, feature, "post")
         assert h.chat.posted == []
         h.gate.open()
-        assert feature.may_fire()
+        assert feature.may_fire(job)
         assert await due(h, feature, "post")
-        assert not feature.may_fire()
-        h.clock.advance_ms(5_000)
-        assert feature.may_fire()
+        assert not feature.may_fire(job)
+        h.clock.advance_ms(GAP_MS)
+        assert feature.may_fire(job)
 
 
 async def test_discord_away_is_told_once_and_the_job_waits():
     async with diary() as h:
         feature = make(h.kit)
         await feature.command(call("schedule", "add fri 18:00 hi"))
+        (job,) = feature.jobs()
         h.chat.fails("send", "discord_unreachable", times=2)
         assert not await due(h, feature, "post")
-        assert not feature.may_fire(), "for a minute"
+        assert not feature.may_fire(job), "for a minute"
         h.clock.advance_ms(60_000)
         assert not await due(h, feature, "post")
         assert feature.code == "discord_unreachable"
@@ -217,12 +244,43 @@ async def test_a_channel_that_is_forbidden_is_told_and_the_job_comes_again_next_
         assert feature.code == "discord_forbidden"
 
 
-async def test_jobs_of_a_guild_that_is_away_say_nothing():
+async def test_what_is_due_while_discord_is_away_is_posted_once_when_it_is_back():
+    async with diary(scheduler=ApScheduler(look_s=0.02)) as h:
+        feature = make(h.kit)
+        h.chat.goes_offline()
+        await late(h, feature, 200)
+        await late(h, feature, 150, kind="bedtime")
+        async with watching(feature):
+            await until(lambda: h.lines("info", "job skipped"))
+            h.chat.comes_online()
+            await until(h.chat.texts)
+            await until(lambda: all(job.next_ms > h.now_ms() for job in feature.jobs()))
+        assert h.chat.texts() == ["200 min late"]
+        (skipped,) = h.lines("info", "job skipped")
+        assert skipped["kind"] == "bedtime", "too late for it, whoever is away"
+
+
+async def test_a_guild_that_is_gone_keeps_no_other_waiting_and_its_jobs_are_skipped_in_time():
+    async with diary(scheduler=ApScheduler(look_s=0.02)) as h:
+        feature = make(h.kit)
+        gone = await late(h, feature, 2, guild_id=HOME + 1)
+        await late(h, feature, 1)
+        async with watching(feature):
+            await until(h.chat.texts)
+            assert gone in feature.jobs(), "due as it was"
+            h.clock.advance_ms(GAP_MS)
+            feature.keep(replace(gone, next_ms=h.now_ms() - 7 * 3_600_000))
+            await until(lambda: h.lines("info", "job skipped"))
+            await until(lambda: all(job.next_ms > h.now_ms() for job in feature.jobs()))
+        assert h.chat.texts() == ["1 min late"]
+
+
+async def test_a_guild_that_goes_away_at_the_last_moment_loses_nothing():
     async with diary() as h:
         feature = make(h.kit)
         await feature.command(call("schedule", "add fri 18:00 hi"))
         h.chat.loses_guild()
-        assert await due(h, feature, "post")
+        assert not await due(h, feature, "post"), "due again as it was"
         assert h.chat.posted == []
 
 
@@ -240,25 +298,19 @@ async def test_jobs_survive_a_restart_and_damage_costs_only_what_is_damaged():
 
 
 async def test_with_the_real_watch_a_job_is_done_after_a_session_and_once():
-    """The machine's clock: due a moment ago, the gate closed, then open."""
+    """Due a moment ago, the gate closed, then open."""
     async with diary(scheduler=ApScheduler(look_s=0.02)) as h:
-        h.clock.step_wall_ms(time.time_ns() // 1_000_000 - h.now_ms())
         feature = make(h.kit)
-        await feature.command(call("schedule", "add fri 18:00 hi"))
-        (job,) = feature.jobs()
-        overdue = job.__class__(**{**job.__dict__, "next_ms": h.now_ms() - 60_000})
-        feature.keep(overdue)
+        overdue = await late(h, feature, 1)
         h.gate.close()
-        task = asyncio.create_task(feature.run())
-        await asyncio.sleep(0.1)
-        assert h.chat.posted == []
-        h.gate.open()
-        await until(lambda: h.chat.posted)
-        await until(lambda: h.lines("info", "job done"))
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        assert h.chat.texts() == ["hi"]
+        async with watching(feature):
+            await asyncio.sleep(0.1)
+            assert h.chat.posted == []
+            h.gate.open()
+            await until(lambda: h.chat.posted)
+            await until(lambda: h.lines("info", "job done"))
+        assert h.chat.texts() == ["1 min late"]
         (job,) = feature.jobs()
-        assert job.next_ms > h.now_ms()
+        assert job.next_ms > h.now_ms() > overdue.next_ms
         await h.shelf.written()
         assert h.disk.kept["job", job.id]["next_ms"] == job.next_ms
