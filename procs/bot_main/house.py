@@ -253,11 +253,11 @@ class House:
         text = row.sentence or RESTS.format(title=row.title)
         if call.invoked is not None:  # Discord shows a failure where no answer comes
             return text
-        if not self._guilds.of(call.guild_id).notices:
+        is_told = self._guilds.of(call.guild_id).notices
+        if row.is_marked or not is_told:
             with suppress(BackendError):
                 await self._kit.chat.react(call.channel_id, call.message_id, MARK)
-            return ""
-        return text if self._notices.is_due(text, call.person.id, self._now_ms) else ""
+        return text if is_told and self._notices.is_due(text, call.person.id, self._now_ms) else ""
 
     def _tell_closed(self, row: Row) -> None:
         self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)

@@ -14,6 +14,7 @@ from procs.bot_main.core.chat import DM, Attachment, Invoked
 from procs.bot_main.core.gate import FEATURES, Action
 from procs.bot_main.features import drawing, vision
 from procs.bot_main.features.base import Call
+from procs.bot_main.house import RESTS
 from procs.bot_main.inbox import MARK
 from tests.procs.bot_main.hand_chat import ANNA, GENERAL, HOME, HandChat
 from tests.procs.bot_main.home import TEXT, living
@@ -69,6 +70,17 @@ async def test_commands_of_closed_features_are_answered_and_not_carried_out(tmp_
         assert "not while I'm talking" in await home.house.command(paused)
         assert home.house.features["probe_blocked"].started == 1
         assert home.house.features["probe_paused"].started == 0
+
+
+async def test_a_typed_command_is_marked_as_the_typed_wish_is(tmp_path, probes):
+    async with living(tmp_path, (*probes(Action.BLOCKED, Action.PAUSED), *TEXT)) as home:
+        await home.sink(Phase.ACTIVE)
+        home.chat.fails("react")
+        for name, said in (("blocked", "🎤 Not now!"), ("blocked", ""), ("paused", RESTS), ("blocked", "")):
+            typed = home.chat.says("!miku probe")
+            call = Call(f"probe_{name}", "", HOME, GENERAL, typed.id, ANNA)
+            assert await home.house.command(call) == said.format(title="probe_paused")
+        assert list(home.chat.reactions.values()) == [[MARK], [MARK]], "a failed one, and a paused one"
 
 
 async def test_where_notices_are_off_a_mark_is_all_that_is_seen(tmp_path, probes):
