@@ -24,6 +24,7 @@ from bus.keys import KeyRing
 from bus.log import JsonLog
 from bus.messages import SettingsState, SettingValue
 from bus.node import Node
+from bus.secret_names import forget_secrets
 from bus.settings import BaseSettings, BusSettings, load, shown
 from bus.sockets import Transport
 
@@ -67,6 +68,7 @@ def run(app: type[App], config: type[C], make: Callable[[Node, C], App]) -> None
     setproctitle.setproctitle(f"miku: {app.name}")
     try:
         settings = load(config)
+        forget_secrets(config, os.environ)
         code = asyncio.run(_main(app, settings, make))
     except OurError as error:
         JsonLog(app.name, SystemClock()).error("can't run", reason=str(error))

@@ -1,7 +1,8 @@
 """Makes what is generated in the documents: `python -m cli.docs` writes it, tests compare it.
 
 Declared once, derived here: topics, header and messages from `bus/`, the session machine from its node,
-settings from every node's `config.py`, commands and server settings from bot_main.
+settings from every node's `config.py` and with them the secrets that `supervisord.conf` withholds, commands
+and server settings from bot_main.
 """
 
 import ast
@@ -16,7 +17,8 @@ from typing import Any
 import bus.header
 import bus.messages
 from bus.topics import TOPICS, Pattern, Topic
-from cli import settings_table
+from cli import secrets, settings_table
+from cli.stack import CONF
 from procs.bot_main.backends.discord_permissions import PERMISSIONS
 from procs.bot_main.core import commands, guild_settings
 from procs.bot_main.core.gate import FEATURES, Action
@@ -210,3 +212,4 @@ if __name__ == "__main__":
         page.write_text(rendered(page.read_text()))
     settings_table.DOCUMENT.write_text(settings_table.document())
     settings_table.EXAMPLE.write_text(settings_table.example())
+    CONF.write_text(secrets.rendered(CONF.read_text()))

@@ -49,14 +49,17 @@ class Settings:
         return next(value for value in self.values if isinstance(value, section))
 
 
+def configs() -> dict[str, type[Any]]:
+    """Process → the `Config` that names the sections it reads."""
+    names = {node: f"procs.{node}.config" for node in NODES}
+    there = {node: name for node, name in names.items() if importlib.util.find_spec(name)}
+    return {node: importlib.import_module(name).Config for node, name in there.items()}
+
+
 def sections() -> list[type[Any]]:
     """Every section: the shared ones, then those that the nodes' `Config` classes name."""
     found: dict[str, type[Any]] = {s.SECTION: s for s in (BaseSettings, BusSettings, SessionSettings)}
-    for node in NODES:
-        name = f"procs.{node}.config"
-        if importlib.util.find_spec(name) is None:
-            continue
-        config = importlib.import_module(name).Config
+    for config in configs().values():
         wholes = [s for s in typing.get_type_hints(config).values() if not getattr(s, "PARTIAL", False)]
         for section in wholes:
             known = found.setdefault(section.SECTION, section)

@@ -108,7 +108,11 @@ class Stack:
         }
 
     def environment(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The caller's whole environment, and what `supervisord.conf` asks for."""
+        """For supervisord: the caller's whole environment, and what `supervisord.conf` asks for.
+
+        Secrets are in it, since supervisord hands them on at each start of a process; `supervisord.conf` says
+        to whom (`cli/secrets.py`).
+        """
         foreign = {name: value for name, value in environ.items() if not name.startswith("SUPERVISOR_")}
         return {
             **foreign,

@@ -18,29 +18,40 @@ pytestmark = pytest.mark.flow
 ROOT = Path(__file__).resolve().parents[2]
 
 PROGRAM = """
-import asyncio, sys, time
+import asyncio, subprocess, sys, time
 from dataclasses import dataclass
+from typing import ClassVar
 import bus.runtime
-from bus.settings import BaseSettings, BusSettings
+from bus.settings import BaseSettings, BusSettings, setting
 from bus.messages import NodeState
 
 bus.runtime.LOOP_STALL_S = 2.0
 bus.runtime.STOP_PATIENCE_S = 0.3
 
 @dataclass(frozen=True)
+class Door:
+    SECTION: ClassVar[str] = "door"
+    key: str = setting("", "Opens.", secret=True, aliases=("DOOR_KEY",))
+
+@dataclass(frozen=True)
 class Config:
     base: BaseSettings
     bus: BusSettings
+    door: Door
 
 class App:
     name, reads, writes = "tts_server", (), ()
 
-    def __init__(self, node):
+    def __init__(self, node, config):
         self.node = node
+        self.key = config.door.key
 
     async def run(self):
         self.node.report(NodeState.READY)
         self.node.log.info("working")
+        if "child" in sys.argv:
+            child = subprocess.run(["env"], capture_output=True, text=True).stdout
+            self.node.log.info("child", n_keys=child.count(self.key), is_key_read=self.key == "canary")
         if "hang" in sys.argv:
             await asyncio.sleep(0.1)
             time.sleep(30)
@@ -53,7 +64,7 @@ class App:
         if "linger" in sys.argv:
             await asyncio.Event().wait()
 
-bus.runtime.run(App, Config, lambda node, config: App(node))
+bus.runtime.run(App, Config, App)
 """
 
 
@@ -147,3 +158,12 @@ def test_under_a_supervisor_it_dies_with_it(tmp_path):
     parent.wait()
     wait_until(lambda: not is_running(child))
     assert "last words" not in log.read_text(), "it was killed, not asked"
+
+
+@pytest.mark.parametrize("name", ["MIKU_DOOR__KEY", "DOOR_KEY"])
+def test_a_secret_that_was_read_is_not_handed_on_to_children(tmp_path, name):
+    program = Program(tmp_path, "child", **{name: "canary"})
+    line = wait_until(lambda: next((one for one in program.log().splitlines() if '"child"' in one), ""))
+    assert (json.loads(line)["n_keys"], json.loads(line)["is_key_read"]) == (0, True)
+    program.process.terminate()
+    assert program.end() == 0

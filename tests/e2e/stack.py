@@ -129,6 +129,11 @@ class Stack:
                 continue
         return found
 
+    def keeper_pid(self) -> int:
+        """Process id of `miku up`."""
+        assert self._up is not None
+        return self._up.pid
+
     def kill(self, node: str, number: int = signal.SIGKILL) -> int:
         """Send a signal to a node; returns its process id."""
         pid = self.pids()[node]
