@@ -1,11 +1,11 @@
 """The gate: lets features work while no session holds, and ends their work when one begins.
 
 Its answer is computed from the session levels whenever somebody asks. A session counts as applied by this
-node only once closed work has ended and what must come before a session is done, or their time is over.
+node only once closed work has ended and then what must come before a session is done, or their time is over.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -18,9 +18,11 @@ TICK_S = 0.25
 """How late who waits for the gate sees that it is open."""
 LOOK_S = 0.01
 """Between two looks whether work has ended."""
-WORK_S = 2.5
-"""A session waits so long for work that ends or finishes."""
-BEFORE_S = 6.5
+FINISH_S = 2.0
+"""A session waits so long for work that ends or finishes; what comes again by itself is cut off then."""
+CUT_S = 0.5
+"""And so long for what was cut off."""
+BEFORE_S = 8.75
 """And so long in all, with what comes before it: longer than the cards take, less than a start has."""
 
 BeforeSession = Callable[[str], Awaitable[object]]
@@ -33,6 +35,7 @@ class Work:
 
     feature: str
     task: "asyncio.Task[object]"
+    comes_again: bool = False
     is_cancelled: bool = False
 
 
@@ -40,7 +43,7 @@ class SessionGate:
     """Implements `features.base.Gate`.
 
     Args:
-        before_session: done for each session before it counts as applied, all at once.
+        before_session: done for each session before it counts as applied, all at once, after work has ended.
         rows: the table.
         is_wanted: whether anybody still wants a session; one that nobody does ends with its lease.
     """
@@ -80,14 +83,14 @@ class SessionGate:
             await asyncio.sleep(TICK_S)
 
     @asynccontextmanager
-    async def work(self, feature: str) -> AsyncIterator[bool]:
+    async def work(self, feature: str, *, comes_again: bool = False) -> AsyncIterator[bool]:
         """See `Gate.work`."""
         task = asyncio.current_task()
         assert task is not None
         if not self.is_open(feature):
             yield False
             return
-        work = Work(feature, task)
+        work = Work(feature, task, comes_again)
         cancelling = task.cancelling()
         self._work.add(work)
         try:
@@ -114,11 +117,11 @@ class SessionGate:
         for session in living - self._applied - self._preparing.keys():
             self._preparing[session] = tasks.create_task(self._prepare(session))
         if not self._is_open():
-            self._end_work()
+            self._cut(work for work in self._work if self._rows[work.feature].running is Running.CANCEL)
 
-    def _end_work(self) -> None:
-        for work in list(self._work):
-            if self._rows[work.feature].running is Running.CANCEL and not work.is_cancelled:
+    def _cut(self, works: Iterable[Work]) -> None:
+        for work in works:
+            if not work.is_cancelled:
                 work.is_cancelled = True
                 asyncio.get_running_loop().call_soon(self._cancel, work)
 
@@ -133,7 +136,9 @@ class SessionGate:
         """Put everything aside for a session; in bounded time it counts as applied."""
         with suppress(TimeoutError):
             async with asyncio.timeout(BEFORE_S):
-                await asyncio.gather(self._work_ended(), *(self._do(each, session) for each in self._before))
+                # One after the other: work under way would load again what was unloaded below it.
+                await self._work_ended()
+                await asyncio.gather(*(self._do(each, session) for each in self._before))
         del self._preparing[session]
         if self._bus.session(session) is not None:
             self._applied.add(session)
@@ -141,12 +146,17 @@ class SessionGate:
 
     async def _work_ended(self) -> None:
         begun = set(self._work)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(WORK_S):
-                while begun & self._work:
-                    await asyncio.sleep(LOOK_S)
+        await self._ended(begun, FINISH_S)
+        self._cut(work for work in begun & self._work if work.comes_again)
+        await self._ended(begun, CUT_S)
         if late := begun & self._work:
             self._bus.log.warning("work goes on", features=",".join(sorted(work.feature for work in late)))
+
+    async def _ended(self, works: set[Work], within_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while works & self._work:
+                    await asyncio.sleep(LOOK_S)
 
     async def _do(self, before: BeforeSession, session: str) -> None:
         try:

@@ -14,7 +14,7 @@ from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.backends.base_queue import QueueStore
 from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.queue import Queue
-from procs.bot_main.core.queue_rows import Changes, Kept
+from procs.bot_main.core.queue_rows import Changes, Kept, Row
 from procs.bot_main.health import HealthBoard, StoreHealth
 
 MARK = "🎤"
@@ -127,10 +127,20 @@ class Inbox:
         self._bus.log.info("queued", outcome=kept, marked=is_marked, waiting=len(self.queue.rows))
         self.changed.set()
         if is_marked and kept is Kept.WAITS:
-            self._unmarked[message.id] = message
-            if written:
-                self._marks_due.set()
+            self._owe_mark(message, written)
         return kept
+
+    async def put_back(self, row: Row) -> None:
+        """A session has cut off the answer that was being made: its message waits like one of the session."""
+        is_unmarked = self.queue.put_back(row.id)
+        written = await self.commit()
+        if is_unmarked:
+            self._owe_mark(row.message, written)
+
+    def _owe_mark(self, message: Incoming, is_written: bool) -> None:
+        self._unmarked[message.id] = message
+        if is_written:
+            self._marks_due.set()
 
     async def edit(self, message: Incoming) -> None:
         """A message has new words."""

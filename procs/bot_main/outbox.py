@@ -169,8 +169,7 @@ class Outbox:
         row = self._inbox.queue.begin(row.id)
         await self._inbox.commit()
         try:
-            async with seen_writing(self._chat, self._bus.log, row.message.channel_id):
-                text = await self._answer(row.message)
+            text = await self._text(row)
         except BackendError as error:
             if self._inbox.queue.fail(row, self._wall_ms()):
                 self._bus.log.info("answer later", code=error.code, attempts=row.attempts)
@@ -178,7 +177,23 @@ class Outbox:
                 return None
             self._bus.log.warning("no answer", code=error.code, detail=error.detail)
             text = sentence(error.code)
+        if text is None:
+            await self._inbox.put_back(row)
+            return None
         return await self._keep_answer(row, text)
+
+    async def _text(self, row: Row) -> str | None:
+        """The answer's text; None if a session has cut it off.
+
+        What comes later is never cut off: a post that is broken off may have been taken all the same.
+        """
+        async with (
+            seen_writing(self._chat, self._bus.log, row.message.channel_id),
+            self._gate.work(self._feature, comes_again=True) as allowed,
+        ):
+            if allowed:
+                return await self._answer(row.message)
+        return None
 
     async def _keep_answer(self, row: Row, text: str) -> Row | None:
         answered = self._inbox.queue.answer(row, tuple(split(text) or ["…"]))

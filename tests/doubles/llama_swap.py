@@ -45,6 +45,8 @@ class LlamaSwapDouble:
         """Bodies of the chat requests, in order."""
         self.answers: dict[str, str] = {}
         """Model → what it says."""
+        self.answer_ms = 0.0
+        """How long an answer takes; one whose model is unloaded meanwhile is broken off."""
         self._generation = generation
         self._unload_ms = unload_ms
         self._api_key = api_key
@@ -109,6 +111,12 @@ class LlamaSwapDouble:
         body = await request.json()
         self.chats.append(body)
         self.states[body["model"]] = "ready"
+        clock = asyncio.get_running_loop().time
+        begin = clock()
+        while clock() - begin < self.answer_ms / 1000:
+            await asyncio.sleep(0.01)
+            if self.states.get(body["model"]) != "ready":
+                return web.Response(status=502, text="the process has ended")
         message = {"role": "assistant", "content": self.answers.get(body["model"], "I am a stub.")}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         return web.json_response({"object": "chat.completion", "model": body["model"], "choices": [choice]})

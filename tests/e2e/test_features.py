@@ -295,6 +295,23 @@ def test_other_models_make_room_and_status_shows_it(house):
     assert house.services.swap.states == {TEXT: "ready"}, "written answers come from there again"
 
 
+def test_an_answer_under_way_makes_room_and_is_given_once_afterwards(house):
+    swap = house.services.swap
+    n_before, swap.answer_ms = len(swap.chats), 600_000
+    asked = house.says("hello")
+    wait_until(lambda: len(swap.chats) > n_before)
+    with house.session():
+        house.waits(asked)
+        assert f"GPU: other server: unloaded {TEXT}" in wait_until(lambda: shows_card(house))
+        assert swap.states == {}, "what was cut off does not load its model again"
+        assert "yours: place 1" in house.home.answer("!miku queue", "Ann", TALK)
+        swap.answer_ms = 0
+    assert house.reply(asked) == SONG
+    wait_until(lambda: house.reactions(asked) == [])
+    assert house.reply(house.says("and now?")) == SONG
+    assert house.home.replies(asked) == [SONG]
+
+
 def shows_card(house: House) -> str:
     text = house.home.answer("!miku voice-status")
     return text if "GPU: nvidia0" in text else ""

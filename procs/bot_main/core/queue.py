@@ -149,6 +149,17 @@ class Queue:
         self._keep(replace(row, due_ms=now_ms + PAUSES_MS[max(0, row.attempts - 1)]))
         return True
 
+    def put_back(self, id_: int) -> bool:
+        """Its answer was cut off by a session: that was no try, and it waits for the end of the session.
+
+        True = it was not marked before.
+        """
+        row = self.rows.get(id_)
+        if row is None:
+            return False
+        self._keep(replace(row, is_marked=True, attempts=max(0, row.attempts - 1)))
+        return not row.is_marked
+
     def posted(self, id_: int, n_posted: int) -> Row | None:
         """So many pages are posted; after the last one it is settled."""
         row = self.rows.get(id_)

@@ -31,11 +31,15 @@ class Gate(Protocol):
         """Wait until it may."""
         ...
 
-    def work(self, feature: str) -> AbstractAsyncContextManager[bool]:
+    def work(self, feature: str, *, comes_again: bool = False) -> AbstractAsyncContextManager[bool]:
         """Do a piece of work: `async with kit.gate.work("vision") as allowed: if allowed: ...`.
 
         False = closed, do nothing. When a session starts, the body is cancelled or finished as the row says;
         the session waits for it for a bounded time.
+
+        Args:
+            comes_again: whether what is cut off here is done again by itself afterwards: then a body that
+                does not finish in time is cancelled, so that it keeps no card busy.
         """
         ...
 

@@ -85,10 +85,10 @@ class Home:
 
 
 @asynccontextmanager
-async def living(tmp_path, rows, chat=None, model=None, **limits):
+async def living(tmp_path, rows, chat=None, model=None, before=(), **limits):
     node = MemoryNode("bot_main", ("control.session.",), FakeClock(wall_ms=WALL_MS))
     chat, model = chat or HandChat(), model or HandModel()
-    shelf, closed = Shelf(node, DictDocuments()), SessionGate(node, rows=rows)
+    shelf, closed = Shelf(node, DictDocuments()), SessionGate(node, before, rows=rows)
     node.fake_clock.advance_ms(2_000)
     sections = {TextSettings: TextSettings(), Personas: Personas()}
     kit = Kit(node, chat, closed, shelf, model, {}, sections)

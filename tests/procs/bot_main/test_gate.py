@@ -8,7 +8,7 @@ from bus.messages import Phase, SessionState
 from bus.settings import SessionSettings
 from bus.testing import MemoryNode
 from procs.bot_main import gate as gate_module
-from procs.bot_main import gpu
+from procs.bot_main import gpu, voice
 from procs.bot_main.backends import vram
 from procs.bot_main.gate import SessionGate
 from tests.waiting import until
@@ -69,8 +69,8 @@ async def test_a_session_that_is_lost_opens_it_after_lease_and_grace():
         assert door.gate.is_open("vision")
 
 
-async def work(door: Door, feature: str, ended: list[str], release: asyncio.Event) -> None:
-    async with door.gate.work(feature) as allowed:
+async def work(door: Door, feature: str, ended: list[str], release: asyncio.Event, **how: bool) -> None:
+    async with door.gate.work(feature, **how) as allowed:
         if allowed:
             try:
                 await release.wait()
@@ -103,13 +103,52 @@ async def test_work_is_cancelled_or_finished_as_its_row_says_and_the_session_wai
 
 
 async def test_work_that_does_not_end_holds_a_session_up_for_a_bounded_time_only(monkeypatch):
-    monkeypatch.setattr(gate_module, "WORK_S", 0.02)
+    monkeypatch.setattr(gate_module, "FINISH_S", 0.02)
+    monkeypatch.setattr(gate_module, "CUT_S", 0.02)
     async with opened() as door:
-        task = asyncio.create_task(work(door, "text_chat", [], asyncio.Event()))
+        task = asyncio.create_task(work(door, "schedule", [], asyncio.Event()))
         await asyncio.sleep(0)
         await door.sink(Phase.STARTING)
         await until(lambda: door.node.applied() == {"s": 1})
+        assert door.node.log.lines[-1][1:] == ("work goes on", {"features": "schedule"})
         task.cancel()
+
+
+async def test_late_work_that_comes_again_is_cut_off_and_what_surrounds_it_goes_on(monkeypatch):
+    monkeypatch.setattr(gate_module, "FINISH_S", 0.02)
+    ended: list[str] = []
+
+    async def answer(door: Door) -> None:
+        async with door.gate.work("text_chat"):
+            await work(door, "text_chat", ended, asyncio.Event(), comes_again=True)
+            ended.append("the row is put back")
+
+    async with opened() as door:
+        task = asyncio.create_task(answer(door))
+        await asyncio.sleep(0)
+        await door.sink(Phase.STARTING)
+        await until(lambda: door.node.applied() == {"s": 1})
+        await task
+        assert ended == ["text_chat cancelled", "text_chat goes on after its work", "the row is put back"]
+
+
+async def test_no_card_is_freed_before_work_has_ended():
+    release, freed = asyncio.Event(), []
+
+    async def free(session: str) -> None:
+        freed.append(session)
+
+    async with opened(free) as door:
+        ended: list[str] = []
+        task = asyncio.create_task(work(door, "text_chat", ended, release))
+        await asyncio.sleep(0)
+        await door.sink(Phase.STARTING)
+        await asyncio.sleep(0.02)
+        assert (ended, freed) == ([], [])
+        release.set()
+        await until(lambda: door.node.applied() == {"s": 1})
+        await task
+        assert freed == ["s"]
 
 
 async def test_a_cancellation_from_outside_passes_through():
@@ -155,4 +194,5 @@ async def test_what_comes_before_a_session_holds_it_up_for_a_bounded_time(behavi
 
 
 def test_a_session_waits_until_the_cards_have_been_judged():
-    assert gpu.UNLOAD_S + vram.TOOL_S < gate_module.BEFORE_S < SessionSettings().start_timeout_s
+    longest_s = gate_module.FINISH_S + gate_module.CUT_S + gpu.UNLOAD_S + vram.TOOL_S
+    assert longest_s < gate_module.BEFORE_S < voice.JOIN_S < SessionSettings().start_timeout_s

@@ -42,7 +42,7 @@ class HandGate:
         await self._open.wait()
 
     @asynccontextmanager
-    async def work(self, feature: str) -> AsyncIterator[bool]:
+    async def work(self, feature: str, *, comes_again: bool = False) -> AsyncIterator[bool]:
         if self._open.is_set():
             self.began.append(feature)
         yield self._open.is_set()
