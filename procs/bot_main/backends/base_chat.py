@@ -92,8 +92,8 @@ class ChatBackend(Protocol):
         """Ids of her own replies to a message, oldest first: what an earlier life may have posted."""
         ...
 
-    def person(self, guild_id: int, user_id: int) -> Person | None:
-        """Somebody as they are now."""
+    async def person(self, guild_id: int, user_id: int) -> Person | None:
+        """Somebody as they are now in a guild; None if they are no member. The gateway tells of few."""
         ...
 
     def voice_of(self, guild_id: int, user_id: int) -> int:
@@ -117,5 +117,5 @@ class ChatBackend(Protocol):
         ...
 
     def guild_ids(self) -> list[int]:
-        """Guilds she is in."""
+        """Guilds she is in that are there now; none while Discord is away."""
         ...

@@ -38,6 +38,8 @@ UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
 _UNKNOWN_EMOJI = 10014
 _GONE = (10003, 10008)
 """Error codes: unknown channel, unknown message."""
+_NO_MEMBER = (10007, 10013)
+"""Unknown member, unknown user."""
 _MESSAGES = "/channels/{channel_id}/messages"
 _MESSAGE = _MESSAGES + "/{message_id}"
 _REACTION = _MESSAGE + "/reactions/{emoji}/@me"
@@ -255,13 +257,18 @@ class DiscordChat:
         with _told():
             return await session.rest.persist(look)
 
-    def person(self, guild_id: int, user_id: int) -> Person | None:
-        session = self._gateway.session
-        if session is None:
-            return None
-        guild = session.get_guild(guild_id)
-        member = guild.get_member(user_id) if guild else None
-        return session.eyes.person(member) if member else session.people.get((guild_id, user_id))
+    async def person(self, guild_id: int, user_id: int) -> Person | None:
+        """Asked anew each time: without the members intent nobody tells that somebody has left."""
+        session, guild = self._session, self._guild(guild_id)
+        if guild is None:
+            raise BackendError("discord_unreachable", "the guild is away")
+        with _told():
+            try:
+                return session.eyes.person(await session.rest.persist(lambda: guild.fetch_member(user_id)))
+            except Refused as refused:
+                if refused.code in _NO_MEMBER:
+                    return None
+                raise
 
     def voice_of(self, guild_id: int, user_id: int) -> int:
         guild = self._guild(guild_id)

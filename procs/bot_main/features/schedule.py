@@ -139,9 +139,12 @@ class Schedule(Unasked):
 
     async def _birthday(self, job: Job, due_ms: int) -> None:
         """Who has left the server is not greeted."""
-        if person := self._kit.chat.person(job.guild_id, job.user_id):
-            greeting = core.line(core.BIRTHDAYS, due_ms // 86_400_000 + job.user_id, person.name)
-            await self._say(job, due_ms, f"{greeting} <@{job.user_id}>", (job.user_id,))
+        person = await self._kit.chat.person(job.guild_id, job.user_id)
+        if person is None:
+            self._kit.bus.log.info("nobody to greet", job=job.id)
+            return
+        greeting = core.line(core.BIRTHDAYS, due_ms // 86_400_000 + job.user_id, person.name)
+        await self._say(job, due_ms, f"{greeting} <@{job.user_id}>", (job.user_id,))
 
     async def _say(self, job: Job, due_ms: int, text: str, pings: tuple[int, ...] = ()) -> None:
         post = Post(text, pings=pings, nonce=core.nonce(job, due_ms))

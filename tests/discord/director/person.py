@@ -113,6 +113,11 @@ class Person:
         for guild in self._director.discord.world.guilds_of(self.user):
             self._director.discord.switchboard.put_out(guild, self.user)
 
+    def quits(self, guild: str = "Home") -> None:
+        """Leaves the guild altogether."""
+        self.leaves()
+        self._director.discord.happenings.left(self._director.guild(guild), self.user)
+
     async def speaks(self, samples: Samples) -> None:
         """Speaks in the voice channel this person is in: 48 kHz mono, in real time."""
         await speak(self._director.discord.switchboard, self.user, samples)

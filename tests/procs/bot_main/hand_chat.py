@@ -201,6 +201,10 @@ class HandChat:
         """Somebody leaves voice; of Miku: she is kicked out of it."""
         self.enters(who, 0)
 
+    def quits(self, who: Person) -> None:
+        """Somebody is no longer in the guild; without the members intent nobody is told."""
+        del self.people[who.id]
+
     def changes_room(self, channel_id: int, **fields: object) -> None:
         """A voice channel gets other properties (`may_join`, `user_limit`, ...)."""
         self.rooms[channel_id] = replace(self.rooms[channel_id], **fields)  # type: ignore[arg-type]
@@ -337,7 +341,10 @@ class HandChat:
         )
         return [id_ for one in hers for id_ in one.ids]
 
-    def person(self, guild_id: int, user_id: int) -> Person | None:
+    async def person(self, guild_id: int, user_id: int) -> Person | None:
+        self._may("person")
+        if guild_id not in self.guild_ids():
+            raise BackendError("discord_unreachable", "by hand")
         return self.people.get(user_id)
 
     def voice_of(self, guild_id: int, user_id: int) -> int:

@@ -49,6 +49,7 @@ class World(Protocol):
     def deletes(self, message_id: int) -> None: ...
     def joins(self) -> None: ...
     def leaves(self) -> None: ...
+    def quits(self) -> None: ...
     def kicks(self) -> None: ...
     def deletes_lounge(self) -> None: ...
     def outage(self) -> None: ...
@@ -87,6 +88,9 @@ class ByHand:
 
     def leaves(self) -> None:
         self.chat.leaves(ANNA)
+
+    def quits(self) -> None:
+        self.chat.quits(ANNA)
 
     def kicks(self) -> None:
         self.chat.leaves(MIKU)
@@ -140,6 +144,9 @@ class ByLoopback:
 
     def leaves(self) -> None:
         self._ann.leaves()
+
+    def quits(self) -> None:
+        self._ann.quits()
 
     def kicks(self) -> None:
         self._bot.is_kicked()
@@ -288,6 +295,22 @@ async def test_a_message_is_found_as_it_is_now_until_it_is_gone(world: World) ->
     world.deletes(id_)
     await told(world, Deleted)
     assert await world.chat.message(world.general, id_) is None
+
+
+async def test_somebody_who_never_wrote_is_known_until_they_leave_the_guild(world: World) -> None:
+    person = await world.chat.person(world.guild, world.ann)
+    assert person is not None
+    assert (person.id, person.name[:3]) == (world.ann, "Ann")
+    world.quits()
+    assert await world.chat.person(world.guild, world.ann) is None
+
+
+async def test_of_a_guild_that_is_away_nobody_is_taken_as_gone(world: World) -> None:
+    world.outage()
+    await told(world, GuildGone)
+    with pytest.raises(BackendError) as failed:
+        await world.chat.person(world.guild, world.ann)
+    assert failed.value.code == "discord_unreachable"
 
 
 async def test_her_replies_to_a_message_are_found(world: World) -> None:

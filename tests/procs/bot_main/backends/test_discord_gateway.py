@@ -241,7 +241,7 @@ async def test_who_may_what_is_seen(stage: Scene) -> None:
     author = (await stage.next(Incoming)).author
     assert (author.rights.is_admin, author.rights.moves_members) == (True, True)
     assert (author.rights.is_owner, author.rights.role_ids) == (False, {host.id})
-    assert stage.chat.person(stage.guild_id, author.id) == author
+    assert await stage.chat.person(stage.guild_id, author.id) == author
 
 
 async def test_bots_and_herself_are_not_heard(stage: Scene) -> None:

@@ -216,7 +216,7 @@ async def test_before_she_is_online_writing_fails_with_a_code(stage: Scene, tmp_
     with pytest.raises(BackendError) as failed:
         await other.send(stage.general, Post("hello"))
     assert failed.value.code == "discord_unreachable"
-    assert (other.guild_ids(), other.person(1, 2), other.channel_name(3)) == ([], None, "")
+    assert (other.guild_ids(), other.channel_name(3)) == ([], "")
 
 
 async def test_a_token_that_is_reset_says_nothing_about_the_request(stage: Scene) -> None:
@@ -286,6 +286,21 @@ async def test_only_discords_own_word_says_that_a_message_is_gone(stage: Scene) 
     assert message is not None
     assert message.text == "one"
     assert await stage.chat.message(1, asked) is None, "a channel that is gone takes its messages with it"
+
+
+async def test_only_discords_own_word_says_that_somebody_has_left(stage: Scene) -> None:
+    ann = stage.director.person("Ann")
+    asking = "GET /guilds/{guild}/members/{user}"
+    armed = stage.director.faults.arm(Point.REST, asking, times=None, status=404)
+    with pytest.raises(BackendError) as failed:
+        await stage.chat.person(stage.guild_id, ann.user.id)
+    assert failed.value.code == "discord_forbidden"
+    stage.director.faults.disarm(armed)
+    stage.director.faults.arm(Point.REST, asking, status=503)
+    person = await stage.chat.person(stage.guild_id, ann.user.id)
+    assert person is not None
+    assert (person.id, person.name) == (ann.user.id, "Ann")
+    assert await stage.chat.person(stage.guild_id, 1) is None, "nobody at all"
 
 
 async def test_replies_of_an_earlier_life_are_found(stage: Scene) -> None:

@@ -111,9 +111,22 @@ async def test_who_has_left_is_not_greeted():
     async with diary() as h:
         feature = make(h.kit)
         await feature.command(call("birthday", "12-24", ANNA))
-        del h.chat.people[ANNA.id]
+        h.chat.quits(ANNA)
         assert await due(h, feature, "birthday")
         assert h.chat.posted == []
+        assert h.lines("info", "nobody to greet")
+
+
+async def test_whether_somebody_has_left_is_asked_until_discord_answers():
+    async with diary() as h:
+        feature = make(h.kit)
+        await feature.command(call("birthday", "12-24", ANNA))
+        h.chat.fails("person")
+        assert not await due(h, feature, "birthday"), "due again as it was"
+        assert (h.chat.posted, feature.code) == ([], "discord_unreachable")
+        h.clock.advance_ms(60_000)
+        assert await due(h, feature, "birthday")
+        assert "Anna" in h.chat.texts()[0]
 
 
 async def test_bedtime_and_wake_up():
