@@ -9,6 +9,7 @@ import asyncio
 import io
 import ssl
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -29,8 +30,9 @@ DISCORD_HOSTS = ("cdn.discordapp.com", "media.discordapp.net")
 
 LIMIT_BYTES = 25 * 1024 * 1024
 LIMIT_PIXELS = 40_000_000
-"""Of one picture: 160 MB while it is decoded. A phone's camera makes 12 to 50 million."""
+"""Of one picture: 160 MB, several times over while it is decoded. A phone's camera makes 12 to 50 million."""
 LIMIT_VIDEO_PIXELS = 3840 * 2160
+"""Of a frame after the first, of a GIF too: what reads it keeps more than one of them."""
 LIMIT_VIDEO_S = 60.0
 LIMIT_FRAMES = 4_000
 """Decoded of one GIF or video; a minute of 60 a second."""
@@ -42,6 +44,11 @@ WAITING_MAX = 4
 EDGE_PIXELS = 1024
 """Longest edge of what the model gets; vision models scale down to less than that."""
 JPEG_QUALITY = 85
+
+Image.MAX_IMAGE_PIXELS = LIMIT_PIXELS // 2
+"""Pillow refuses twice this by itself, before it makes room: for a WebP when it is opened, for a GIF that
+grows when a later frame is looked for."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # between once and twice
 
 
 class HttpAttachments:
@@ -65,7 +72,7 @@ class HttpAttachments:
         if attachment.size_bytes > LIMIT_BYTES:
             raise BackendError("attachment_too_large", "by its message", retryable=False)
         if self._n_waiting >= WAITING_MAX:
-            raise BackendError("attachment_unreachable", f"{WAITING_MAX} others are being looked at")
+            raise BackendError("busy", f"{WAITING_MAX} others are being looked at")
         self._n_waiting += 1
         try:
             data = await self._fetched(attachment.url)
@@ -135,7 +142,11 @@ def shown(data: bytes) -> list[Picture]:
         return [Picture("image/jpeg", _encoded(image)) for image in images]
     except BackendError:
         raise
-    except (MemoryError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        raise BackendError(
+            "attachment_too_large", f"more than {LIMIT_PIXELS} pixels", retryable=False
+        ) from None
+    except MemoryError:
         raise BackendError("attachment_too_large", "no memory for it", retryable=False) from None
     except Exception as error:  # whatever the readers make of foreign bytes: they document no common root
         raise BackendError(
@@ -144,12 +155,22 @@ def shown(data: bytes) -> list[Picture]:
 
 
 def _of_image(data: bytes, kind: Kind) -> list[Image.Image]:
-    """Moments of a picture or GIF."""
+    """A picture, or moments of one that moves."""
     with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
         _require_pixels(image.width * image.height, LIMIT_PIXELS)
+        if kind in (Kind.GIF, Kind.WEBP):
+            return _moments(_frames(image))
+        # Of several pictures in a JPEG (its depth, the other eye) or PNG, everybody is shown the first.
         # A JPEG of twice the size or more is decoded at a fraction of it.
         image.draft("RGB", (EDGE_PIXELS, EDGE_PIXELS))
-        return _moments(partial(_small, one) for one in ImageSequence.Iterator(image))
+        return [_small(image)]
+
+
+def _frames(image: Image.Image) -> Iterator[Callable[[], Image.Image]]:
+    """Each frame's decoding. One may be larger than those before it, so the size of each is looked at."""
+    for number, frame in enumerate(ImageSequence.Iterator(image)):
+        _require_pixels(frame.width * frame.height, LIMIT_VIDEO_PIXELS if number else LIMIT_PIXELS)
+        yield partial(_small, frame)
 
 
 def _of_video(data: bytes, kind: Kind) -> list[Image.Image]:
@@ -177,7 +198,8 @@ def _still(frame: av.VideoFrame) -> Image.Image:
 def _moments(frames: Iterator[Callable[[], Image.Image]]) -> list[Image.Image]:
     """First, middle and last of the frames that can be decoded in time.
 
-    One that can't be read ends the row: a GIF or video that is cut off counts as far as it goes.
+    One that can't be read ends the row: a GIF or video that is cut off counts as far as it goes. One that is
+    too large ends it all.
     """
     deadline = time.monotonic() + DECODE_S
     moments: Moments[Image.Image] = Moments()
@@ -189,6 +211,8 @@ def _moments(frames: Iterator[Callable[[], Image.Image]]) -> list[Image.Image]:
             last = frame
             if time.monotonic() > deadline:
                 break
+    except (BackendError, MemoryError, Image.DecompressionBombError):
+        raise
     except Exception:
         if last is None:
             raise
@@ -217,9 +241,8 @@ def _small(image: Image.Image) -> Image.Image:
 
 def _reduced(image: Image.Image) -> Image.Image:
     plain = image if image.mode in ("RGB", "RGBA", "L", "LA") else image.convert("RGBA")
-    small = plain.copy()
-    small.thumbnail((EDGE_PIXELS, EDGE_PIXELS))
-    return small
+    width, height = (max(1, round(edge * EDGE_PIXELS / max(image.size))) for edge in image.size)
+    return plain.resize((width, height), reducing_gap=2.0)
 
 
 def _encoded(image: Image.Image) -> bytes:

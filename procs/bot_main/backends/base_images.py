@@ -19,7 +19,8 @@ class Attachments(Protocol):
         """The attachment as a model sees it: one picture, or a few of a GIF or a video, in their order.
 
         Raises:
-            BackendError: `attachment_unreachable`, `attachment_too_large`, `attachment_unreadable`.
+            BackendError: `attachment_unreachable`, `attachment_too_large`, `attachment_unreadable`; `busy`
+                while too many others are being looked at.
         """
         ...
 

@@ -82,6 +82,12 @@ def png_head(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
+def gif_head(width: int, height: int) -> bytes:
+    """A GIF whose only frame claims a size and holds nothing."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0, 0, 0)
+    return screen + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x08\x01\x00\x00"
+
+
 # --- files ----------------------------------------------------------------------------------------------
 
 
@@ -116,6 +122,31 @@ def test_a_gif_is_seen_at_its_beginning_middle_and_end():
     assert [colour_of(picture) for picture in pictures] == ["r", "g", "b"]
 
 
+@pytest.mark.parametrize("edge", [3_000, 9_000])
+def test_a_gif_that_grows_beyond_the_limit_is_refused_before_it_is_decoded(edge: int):
+    small, large = gif(RED), gif_head(edge, edge)
+    grown = small[:-1] + large[large.index(b",") :] + b";"
+    assert code_of(grown) == "attachment_too_large"
+
+
+def test_what_moves_has_the_limit_of_a_video():
+    large = Image.new("L", (3_000, 3_000)), Image.new("L", (3_000, 3_000), 9)
+    for kind in ("GIF", "WEBP"):
+        assert len(shown(encoded(large[0], kind))) == 1
+        assert (
+            code_of(encoded(large[0], kind, save_all=True, append_images=large[1:])) == "attachment_too_large"
+        )
+
+
+def test_of_several_pictures_in_a_photograph_only_the_first_is_ever_decoded():
+    first, second = Image.new("RGB", (32, 32), GREEN), Image.new("RGB", (6_400, 6_400), RED)
+    for kind in ("MPO", "PNG"):
+        pictures = shown(encoded(first, kind, save_all=True, append_images=[second.resize((32, 32))]))
+        assert [colour_of(picture) for picture in pictures] == ["g"]
+    hostile = encoded(first, "MPO", save_all=True, append_images=[second])
+    assert [colour_of(picture) for picture in shown(hostile)] == ["g"]
+
+
 @pytest.mark.parametrize("kind", ["mp4", "mov", "webm"])
 def test_a_video_is_seen_at_its_beginning_middle_and_end(kind: str):
     pictures = shown(video(RED, GREEN, BLUE, kind=kind))
@@ -131,7 +162,9 @@ def test_a_long_gif_ends_in_time(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_file_that_was_cut_off_counts_as_far_as_it_goes():
-    whole = video(RED, GREEN, BLUE, kind="webm")
+    whole, moving = video(RED, GREEN, BLUE, kind="webm"), gif(RED, GREEN)
+    for n_bytes in range(moving.rindex(b","), len(moving)):
+        assert colour_of(shown(moving[:n_bytes])[0]) == "r"
     assert colour_of(shown(whole[: len(whole) * 2 // 3])[0]) == "r"
     assert code_of(encoded(Image.effect_noise((200, 200), 80), "PNG")[:5_000]) == "attachment_unreadable"
 
@@ -308,7 +341,7 @@ async def test_only_a_few_wait_at_a_time(files: Files, fetching: HttpAttachments
     slow = attachment(f"https://{files.host}/silent")
     tasks = [asyncio.create_task(fetching.pictures(slow)) for _ in range(attachments.WAITING_MAX)]
     await until(lambda: len(files.asked) == attachments.WAITING_MAX)
-    assert await refusal(fetching, attachment(f"https://{files.host}/cat.png")) == "attachment_unreachable"
+    assert await refusal(fetching, attachment(f"https://{files.host}/cat.png")) == "busy"
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
