@@ -6,8 +6,9 @@ from bus.errors import BackendError
 from procs.bot_main.core.bipolar import Cooldowns, Line, line_of, messages, score
 from procs.bot_main.core.chat import DM, Incoming, Mask, Post
 from procs.bot_main.core.personas import Personas
-from procs.bot_main.feature_settings import BipolarSettings, TextSettings
+from procs.bot_main.feature_settings import BipolarSettings, ScheduleSettings, TextSettings
 from procs.bot_main.features.base import Call, Feature, Kit
+from procs.bot_main.guilds import Guilds
 
 KIND = "bipolar"
 """Documents on the shelf: guild id → {"is_on": bool}."""
@@ -22,6 +23,7 @@ class Bipolar:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._settings = kit.section(BipolarSettings)
+        self._guilds = Guilds(kit.bus, kit.shelf, kit.section(ScheduleSettings).timezone)
         self._cooldowns = Cooldowns(1_000 * self._settings.cooldown_s)
         self._arguing: set[int] = set()
 
@@ -29,16 +31,16 @@ class Bipolar:
         """Nothing in the background."""
 
     def wants(self, message: Incoming) -> bool:
-        """A message in a server that invites an argument, where they may argue and have not just done so."""
+        """A message in a server that invites an argument, where and when they may and have not just argued."""
         if message.guild_id == DM or message.channel_id in self._arguing:
             return False
         points = score(message.text, self._kit.name, self._settings.evil_name)
-        if points < self._settings.threshold or not self._is_on(message.guild_id):
+        if points < self._settings.threshold or not self._is_on(message.guild_id) or self._is_hushed(message):
             return False
         return self._cooldowns.is_over(message.channel_id, self._now_ms())
 
     async def take(self, message: Incoming) -> None:
-        """Argue, until all is said or the channel has other things to talk about."""
+        """Argue, until all is said, quiet hours begin or the channel has other things to talk about."""
         self._cooldowns.begin(message.channel_id, self._now_ms())
         self._arguing.add(message.channel_id)
         try:
@@ -64,6 +66,10 @@ class Bipolar:
         chosen = (self._kit.shelf.get(KIND, str(guild_id)) or {}).get("is_on", self._settings.enabled)
         return chosen is True
 
+    def _is_hushed(self, message: Incoming) -> bool:
+        """Whether nobody has asked for an argument, and the server has quiet hours now."""
+        return not message.is_addressed and bool(self._guilds.quiet_until(message.guild_id))
+
     async def _argue(self, message: Incoming) -> int:
         """Returns how many lines were said."""
         lines: list[Line] = []
@@ -73,7 +79,7 @@ class Bipolar:
                 if await self._is_busy(message.channel_id, message.id):
                     break
             line = await self._line(message, lines, is_evil=number % 2 == 0)
-            if not line.text:
+            if not line.text or self._is_hushed(message):
                 break
             await self._kit.chat.send_masked(message.channel_id, self._mask(line), Post(line.text))
             lines.append(line)

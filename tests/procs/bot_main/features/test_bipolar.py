@@ -21,6 +21,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.unit
 
 SPARK = "Evil Miku is so much better than Miku"
+QUIET_NOW = {"quiet_hours": {"value": [14 * 60, 16 * 60]}}
+"""A server's settings; it is 14:23."""
 
 
 @asynccontextmanager
@@ -68,6 +70,29 @@ async def test_it_ends_when_the_channel_has_other_things_to_talk_about():
         parts.chat.says("pizza")
         await feature.take(message)
         assert parts.chat.texts() == ["Hah!"]
+
+
+async def test_in_quiet_hours_they_argue_only_where_she_is_spoken_to():
+    async with stage(ToldModel("Hah!"), rounds=1) as (parts, feature):
+        parts.shelf.put("guild", "1", QUIET_NOW)
+        assert not feature.wants(spark(parts))
+        assert feature.wants(spark(parts, guild_id=2)), "other servers have hours of their own"
+        asked = parts.chat.says(SPARK, is_addressed=True)
+        assert feature.wants(asked)
+        await feature.take(asked)
+        assert len(parts.chat.texts()) == 2
+        parts.clock.advance_ms(2 * 3_600_000)
+        assert feature.wants(spark(parts))
+
+
+async def test_it_ends_when_quiet_hours_begin():
+    async with stage(ToldModel("Hah!"), rounds=10, pause_s=0.05) as (parts, feature):
+        task = asyncio.create_task(feature.take(spark(parts)))
+        await until(parts.chat.texts)
+        parts.shelf.put("guild", "1", QUIET_NOW)
+        n_said = len(parts.chat.texts())
+        await task
+        assert len(parts.chat.texts()) == n_said < 20
 
 
 async def test_a_history_that_cannot_be_read_ends_nothing():
