@@ -1,13 +1,17 @@
 """The panel: one message per session that shows what she does, with buttons.
 
-Edited at most every five seconds, and only on change; when the session ends it says so and has no buttons.
+Edited at most every five seconds, and only on change; when the session ends it says so, and its only button
+calls her anew. A panel that somebody deletes comes back once; deleted again, it stays away for that session.
 Its place is on the shelf, so that a later life of this process finds it.
 """
 
 from bus import Bus
+from bus.errors import BackendError
 from bus.messages import Phase
 from procs.bot_main.backends.base_chat import ChatBackend
-from procs.bot_main.core.chat import Button, Post
+from procs.bot_main.backends.base_documents import Document
+from procs.bot_main.core.chat import Post
+from procs.bot_main.core.commands import panel_buttons
 from procs.bot_main.core.conversation import Conversation
 from procs.bot_main.core.pages import split
 from procs.bot_main.core.status import NONE, lines
@@ -21,11 +25,8 @@ KIND = "panel"
 """Kind of the documents; the key is the session."""
 PERIOD_MS = 5_000
 
-BUTTONS = (
-    Button("Stop", "stop"),
-    Button("Leave", "leave", is_danger=True),
-    Button("Status", "voice-status"),
-)
+MAX_POSTED = 2
+"""Panels of a session: one that is deleted by mistake comes back, one that is unwanted stays away."""
 
 
 class Panels:
@@ -72,26 +73,36 @@ class Panels:
             return
         self._shown[conversation.session] = (new_text, now_ms)
         channel_id = self._voice.prompt_channel(conversation)
-        post = Post(new_text, buttons=BUTTONS)
+        post = Post(new_text, buttons=panel_buttons(is_over=False))
         self._courier.deliver(
             f"panel {conversation.session}", lambda: self._show(conversation.session, channel_id, post)
         )
 
     async def _show(self, session: str, channel_id: int, post: Post) -> None:
         known = self._shelf.get(KIND, session)
-        if known:
-            await self._chat.edit(int(known["channel"]), int(known["message"]), post)
+        if known and (not known["message"] or await self._is_edited(known, post)):
             return
-        ids = await self._chat.send(channel_id, post)
-        self._shelf.put(KIND, session, {"channel": channel_id, "message": ids[-1]})
+        n_posted = known.get("n_posted", 1) if known else 0
+        message_id = (await self._chat.send(channel_id, post))[-1] if n_posted < MAX_POSTED else 0
+        where = {"channel": channel_id, "message": message_id, "n_posted": n_posted + 1}
+        self._shelf.put(KIND, session, where)
+
+    async def _is_edited(self, known: Document, post: Post) -> bool:
+        """False where Discord refuses it: the message is gone."""
+        try:
+            await self._chat.edit(int(known["channel"]), int(known["message"]), post)
+        except BackendError as error:
+            if error.code != "discord_forbidden":
+                raise
+            return False
+        return True
 
     def _close(self, session: str) -> None:
         """The session is over: its panel says so, or whoever comes later would click in vain."""
         known = self._shelf.get(KIND, session)
         self._shelf.put(KIND, session, None)
         self._shown.pop(session, None)
-        if known:
+        if known and known["message"]:
             channel_id, message_id = int(known["channel"]), int(known["message"])
-            self._courier.deliver(
-                f"panel {session}", lambda: self._chat.edit(channel_id, message_id, Post(NONE))
-            )
+            post = Post(NONE, buttons=panel_buttons(is_over=True))
+            self._courier.deliver(f"panel {session}", lambda: self._chat.edit(channel_id, message_id, post))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from procs.bot_main.core.chat import Incoming
+from procs.bot_main.core.chat import Button, Incoming
 from procs.bot_main.core.permissions import Level
 from procs.bot_main.core.slash import OptionKind, SlashCommand, SlashOption
 
@@ -23,6 +23,16 @@ class Argument:
     is_required: bool = False
     is_voice_channel: bool = False
     choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PanelButton:
+    """A command's button on the panel of a session."""
+
+    label: str
+    is_danger: bool = False
+    is_for_after: bool = False
+    """Whether it stands on the panel of a session that is over, in the place of all others."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,8 @@ class Row:
     """What to write behind the prefix."""
     is_hidden: bool = False
     """Whether the answer to slash and button is for who asked alone."""
-    is_button: bool = False
-    """Whether a panel has a button for it."""
+    button: PanelButton | None = None
+    """None = a panel has none for it."""
 
 
 def _switch(name: str, text: str) -> tuple[Argument, ...]:
@@ -56,25 +66,28 @@ def _switch(name: str, text: str) -> tuple[Argument, ...]:
 COMMANDS: tuple[Row, ...] = (
     Row("join", "Join your voice channel, or the one you name; what is written here is answered aloud.",
         Level.TALKER, (Argument("channel", "Voice channel; yours if left out.", is_voice_channel=True),),
-        example="join #lounge"),
+        example="join #lounge", button=PanelButton("Join me", is_for_after=True)),
+    Row("stop", "Silence her at once; what waits is dropped too, and she stays in the channel.",
+        Level.LISTENER, example="stop", button=PanelButton("Stop")),
     Row("leave", "Leave the voice channel; without the right to do so, this is your vote for it.",
-        Level.LISTENER, aliases=("disconnect",), example="leave", is_button=True),
+        Level.LISTENER, aliases=("disconnect",), example="leave",
+        button=PanelButton("Leave", is_danger=True)),
     Row("voice-status", "Show what she does, where, for whom, and what is missing.",
         Level.ANYONE, aliases=("status",), slash="status", example="voice-status", is_hidden=True,
-        is_button=True),
+        button=PanelButton("Status")),
     Row("say", "Read your text out as it is.", Level.TALKER,
         (Argument("text", "What to read out.", is_required=True),), aliases=("speak",),
         example="say Good evening."),
     Row("ask", "Ask her something; she answers aloud.", Level.TALKER,
         (Argument("text", "What to answer.", is_required=True),), example="ask How are you?"),
-    Row("stop", "Silence her at once; what waits is dropped too, and she stays in the channel.",
-        Level.LISTENER, example="stop", is_button=True),
-    Row("queue", "Show what waits, and your place in it.", Level.ANYONE, example="queue", is_hidden=True),
+    Row("queue", "Show what waits, and your place in it.", Level.ANYONE, example="queue", is_hidden=True,
+        button=PanelButton("Queue")),
     Row("settings", "Show this server's settings, or change one.", Level.ADMIN,
         (Argument("name", "Setting; all are shown if left out."),
          Argument("value", "New value, `default` for the default.")),
         example="settings leave_when_alone_s 300", is_hidden=True),
-    Row("help", "Show what you can ask for.", Level.ANYONE, example="help", is_hidden=True),
+    Row("help", "Show what you can ask for.", Level.ANYONE, example="help", is_hidden=True,
+        button=PanelButton("Help")),
     Row("draw", "Draw a picture.", Level.TALKER,
         (Argument("text", "What to draw.", is_required=True),), feature="drawing",
         example="draw a cat in the rain"),
@@ -240,6 +253,16 @@ def _option(argument: Argument) -> SlashOption:
     return SlashOption(argument.name, argument.help, kind, argument.is_required, argument.choices)
 
 
+def panel_buttons(*, is_over: bool) -> tuple[Button, ...]:
+    """The buttons of a panel, in the table's order.
+
+    Args:
+        is_over: whether the panel's session is over.
+    """
+    shown = [(row.name, row.button) for row in COMMANDS if row.button and row.button.is_for_after == is_over]
+    return tuple(Button(button.label, name, is_danger=button.is_danger) for name, button in shown)
+
+
 def usage(row: Row) -> str:
     """A command with its arguments, like `join [channel]`."""
     shown = [f"<{a.name}>" if a.is_required else f"[{a.name}]" for a in row.arguments]
@@ -249,5 +272,5 @@ def usage(row: Row) -> str:
 def cells(row: Row) -> tuple[str, ...]:
     """A command's line in the documents: names, slash command, button, who, what, example."""
     names = ", ".join(f"`{name}`" for name in (usage(row), *row.aliases))
-    slash, button = f"`/miku {row.slash or row.name}`", "yes" if row.is_button else ""
+    slash, button = f"`/miku {row.slash or row.name}`", row.button.label if row.button else ""
     return names, slash, button, row.level.title, row.help, f"`!miku {row.example}`"

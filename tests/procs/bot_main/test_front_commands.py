@@ -95,7 +95,7 @@ async def test_the_panel_is_edited_seldom_and_closed_at_the_end(evening: Evening
     session = await evening.joins()
     await evening.pass_ms(6_000)
     panel = next(one for one in evening.chat.posted if one.post.buttons)
-    assert [button.command for button in panel.post.buttons] == ["stop", "leave", "voice-status"]
+    assert [button.label for button in panel.post.buttons] == ["Stop", "Leave", "Status", "Queue", "Help"]
     await evening.pass_ms(20_000)
     assert panel.edits == []
     await evening.says("hello")
@@ -104,7 +104,8 @@ async def test_the_panel_is_edited_seldom_and_closed_at_the_end(evening: Evening
     await evening.says("!miku leave")
     await evening.world.sink(session, Phase.IDLE)
     await evening.pass_ms(1_000)
-    assert (panel.post.text, panel.post.buttons) == ("No active voice session", ())
+    assert panel.post.text == "No active voice session"
+    assert [button.label for button in panel.post.buttons] == ["Join me"]
     assert evening.chat.presence == ""
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from procs.bot_main.backends.discord_posts import BUTTONS_A_ROW
 from procs.bot_main.core.commands import (
     COMMANDS,
     Command,
@@ -13,6 +14,7 @@ from procs.bot_main.core.commands import (
     behind_prefix,
     channel_id,
     invoked,
+    panel_buttons,
     parsed,
     row_of,
     slash_commands,
@@ -107,3 +109,13 @@ def test_slash_commands_lead_to_the_same_rows():
         assert isinstance(found, Command)
         assert found.row is row
         assert dict(found.arguments) == values
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_buttons_fit_in_a_row_and_lead_to_the_same_rows(is_over: bool):
+    buttons = panel_buttons(is_over=is_over)
+    assert 0 < len(buttons) <= BUTTONS_A_ROW
+    for button in buttons:
+        found = invoked(button.command, button.arguments, "!miku")
+        assert isinstance(found, Command)
+        assert found.row.name == button.command
