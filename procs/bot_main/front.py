@@ -247,6 +247,7 @@ class Front:
             return await self._feature(asked, visit)
         match asked.row.name:
             case "join":
+                self._attend(visit)
                 named = asked.arguments.get("channel", "")
                 return await self._voice.join(person, guild_id, visit.channel_id, named, visit.key)
             case "leave":
@@ -260,8 +261,18 @@ class Front:
             case "queue":
                 return self._queue(person, guild_id)
             case "settings":
-                return self._settings(asked, visit)
+                said = self._settings(asked, visit)
+                self._attend(visit)
+                return said
         return self._help(level)
+
+    def _attend(self, visit: Visit) -> None:
+        """No prompt is missed where prompts are taken from now on: a slash command is no message there."""
+        chosen = self._guilds.of(visit.guild_id).prompt_channel
+        conversation = self._sessions.in_guild(visit.guild_id)
+        channel_id = self._voice.prompt_channel(conversation) if conversation else chosen or visit.channel_id
+        if self._house and visit.guild_id:
+            self._house.attend(channel_id, visit.key)
 
     async def _feature(self, asked: Command, visit: Visit) -> str:
         if self._house is None:

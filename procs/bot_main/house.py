@@ -113,6 +113,11 @@ class House:
         """A message that was a command or a prompt: it is none that was missed."""
         self._offered.put(lambda: self._pass_over(message))
 
+    def attend(self, channel_id: int, since_id: int) -> None:
+        """What is written in a channel after a message or a click is missed by an absence, even if nobody
+        wrote there before."""
+        self._offered.put(lambda: self._attend(channel_id, since_id))
+
     def online(self, sift: Callable[[Incoming], Incoming | None] = lambda message: message) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
         self._inbox.queue.doubt()
@@ -177,6 +182,11 @@ class House:
     async def _pass_over(self, message: Incoming) -> None:
         if self._catching_up.is_level(message):
             self._inbox.queue.look(message.channel_id, message.id)
+            await self._inbox.commit()
+
+    async def _attend(self, channel_id: int, since_id: int) -> None:
+        if channel_id not in self._inbox.queue.seen:
+            self._inbox.queue.look(channel_id, since_id)
             await self._inbox.commit()
 
     def _wanted(self, message: Incoming) -> Row | None:

@@ -38,6 +38,14 @@ class House(Protocol):
         """A message that was a command or a prompt: it is none that was missed."""
         ...
 
+    def attend(self, channel_id: int, since_id: int) -> None:
+        """From now on, what is written in a channel is fetched after an absence, whoever wrote there before.
+
+        Args:
+            since_id: of a message or a click, whatever comes after it.
+        """
+        ...
+
     def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:
         """The gateway session is new: what was written meanwhile may be fetched.
 

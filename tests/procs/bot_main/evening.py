@@ -54,6 +54,7 @@ class NotingHouse:
         self.gone: list[int] = []
         self.calls: list[Call] = []
         self.passed_over: list[Incoming] = []
+        self.attended: list[tuple[int, int]] = []
         self.sift: Callable[[Incoming], Incoming | None] = lambda message: message
         self.n_online = 0
         self.n_offline = 0
@@ -79,6 +80,9 @@ class NotingHouse:
 
     def dealt_with(self, message: Incoming) -> None:
         self.passed_over.append(message)
+
+    def attend(self, channel_id: int, since_id: int) -> None:
+        self.attended.append((channel_id, since_id))
 
     def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:
         self.n_online += 1

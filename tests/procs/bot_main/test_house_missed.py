@@ -58,6 +58,18 @@ async def test_a_channel_never_seen_before_replays_nothing(tmp_path, probes):
         await until(lambda: home.answered() == [last.id])
 
 
+async def test_in_a_channel_that_is_attended_the_first_message_ever_is_not_missed(tmp_path, probes):
+    async with living(tmp_path, TEXT) as home:
+        home.chat.says("long ago", is_addressed=True)
+        click = home.chat.invokes("join")
+        home.house.attend(GENERAL, click.id)
+        await until(lambda: home.inbox.queue.seen == {GENERAL: click.id})
+        missed = home.chat.says("missed", is_addressed=True)
+        home.house.attend(GENERAL, home.chat.invokes("join").id)
+        home.house.online()
+        await until(lambda: home.answered() == [missed.id])
+
+
 async def test_very_many_missed_messages_become_one_notice(tmp_path, probes):
     async with living(tmp_path, TEXT) as home:
         known = await home.says("before", is_addressed=True)
