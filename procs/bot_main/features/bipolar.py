@@ -31,7 +31,7 @@ class Bipolar:
         """Nothing in the background."""
 
     def wants(self, message: Incoming) -> bool:
-        """A message in a server that invites an argument, where and when they may and have not just argued."""
+        """A message that invites an argument, in a server where they may now and have not just done so."""
         if message.guild_id == DM or message.channel_id in self._arguing:
             return False
         points = score(message.text, self._kit.name, self._settings.evil_name)
