@@ -97,6 +97,20 @@ def test_the_same_by_slash(home):
     wait_until(lambda: home.bot.voice() is None)
 
 
+def test_the_same_by_button(home):
+    ann, general = home.remote.person("Ann"), home.remote.place("general")
+    since = len(general.messages())
+    home.joins()
+    panel = wait_until(lambda: next((m for m in general.messages()[since:] if m["components"]), None))
+    ann.presses(message=panel["id"], what="Leave")
+    wait_until(lambda: home.bot.voice() is None)
+    wait_until(lambda: "Join me" in str(general.messages()[since:]))
+    ann.presses(message=panel["id"], what="Join me")
+    wait_until(lambda: home.bot.voice() == "Lounge")
+    wait_until(lambda: home.session().get("phase") == "active")
+    home.leaves()
+
+
 def test_refusals_name_the_cause(home):
     home.remote.person("Ann").leaves()
     assert home.answer("!miku join") == "❌ You must be in a voice channel!"
