@@ -14,7 +14,7 @@ from procs.bot_main.backends.base_feed import Feed
 from procs.bot_main.backends.base_images import Attachments, Painter, VisionModel
 from procs.bot_main.backends.base_pictures import Pictures
 from procs.bot_main.backends.base_schedule import Scheduler
-from procs.bot_main.backends.comfyui import ComfyUi, read_workflow
+from procs.bot_main.backends.comfyui import ComfyUi
 from procs.bot_main.backends.completions import Completions
 from procs.bot_main.backends.discord_bot import DiscordChat
 from procs.bot_main.backends.documents_sqlite import SqliteDocuments
@@ -22,6 +22,7 @@ from procs.bot_main.backends.feed_http import FeedHttp
 from procs.bot_main.backends.pictures_folder import PicturesFolder
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.backends.scheduler import ApScheduler
+from procs.bot_main.backends.workflow_file import read_workflow
 from procs.bot_main.config import Config
 from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.commands import line_of, row_of, slash_commands

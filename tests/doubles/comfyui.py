@@ -35,6 +35,8 @@ class Run:
     steps), `silent` (no events at all), `forget` (it vanishes), `no_output`."""
     loaded: asyncio.Event | None = None
     """The run goes on when it is set."""
+    answered: asyncio.Event | None = None
+    """The run is taken at once, but POST /prompt is answered only when it is set."""
 
 
 def picture(colour: str = "teal") -> bytes:
@@ -111,7 +113,7 @@ class ComfyDouble:
         app.router.add_get("/view", self._view)
         app.router.add_get("/object_info/CheckpointLoaderSimple", self._info)
         self._queue, self._running, self._history = [], None, {}
-        self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         self._port = self._runner.addresses[0][1]
@@ -236,6 +238,8 @@ class ComfyDouble:
         self.prompts.append(body["prompt"])
         self._queue.append((number, id_, body["prompt"], body["client_id"], run))
         self._added.set()
+        if run.answered:
+            await run.answered.wait()
         return web.json_response({"prompt_id": id_, "number": number, "node_errors": {}})
 
     async def _show_queue(self, _: web.Request) -> web.Response:

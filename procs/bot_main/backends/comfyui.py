@@ -2,7 +2,8 @@
 
 The socket tells progress; what counts is the history, which is asked again whenever the socket is silent
 or gone. So a lost event costs a second, and a lost connection nothing. Leaving early takes our run off the
-server: out of its queue, and interrupted only if it is ours that is at work.
+server: out of its queue, and interrupted only if it is ours that is at work. Whoever leaves waits a moment
+for that; with a slow server it goes on behind them.
 Source: ComfyUI's `server.py` (routes) and `script_examples/websockets_api_example.py` (their order).
 """
 
@@ -11,7 +12,6 @@ import json
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,12 +21,15 @@ from procs.bot_main.backends.base_images import Painted, Stage
 from procs.bot_main.backends.http_body import bounded
 from procs.bot_main.core import comfyui as said
 from procs.bot_main.core.addresses import http_address
-from procs.bot_main.core.drawing import BUILT_IN, Workflow, filled, workflow_fault
+from procs.bot_main.core.drawing import Workflow, filled
 
 LOOK_S = 1.0
 """The server is asked when its socket was silent for this long."""
 REQUEST_S = 10.0
 CANCEL_S = 2.0
+"""Who leaves waits so long until the run is off the server."""
+CLOSE_S = 0.5
+"""And so long at the end of the process."""
 LOST_S = 15.0
 """A server that does not answer for this long in the middle of a picture is gone."""
 JSON_LIMIT_BYTES = 8 * 1024 * 1024
@@ -35,29 +38,6 @@ EVENT_LIMIT_BYTES = 8 * 1024 * 1024
 """Previews are pictures themselves."""
 PICTURE_LIMIT_BYTES = 9 * 1024 * 1024
 """What Discord takes of a bot is 10 MiB."""
-WORKFLOW_LIMIT_BYTES = 1024 * 1024
-
-
-def read_workflow(file: str) -> Workflow:
-    """The operator's workflow, the built-in one without.
-
-    Raises:
-        BadSettings: it can't be used; one sentence with the remedy.
-    """
-    if not file:
-        return BUILT_IN
-    path = Path(file).expanduser()
-    try:
-        with path.open("rb") as stream:
-            text = stream.read(WORKFLOW_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise BadSettings(
-            f"drawing.workflow_file {path.name} can't be read: {error.strerror}. Correct the path."
-        ) from None
-    workflow: Any = said.as_json(text) if len(text) <= WORKFLOW_LIMIT_BYTES else None
-    if fault := workflow_fault(workflow):
-        raise BadSettings(f"drawing.workflow_file {path.name} {fault}.")
-    return dict(workflow)
 
 
 class ComfyUi:
@@ -82,6 +62,7 @@ class ComfyUi:
         self._checkpoint = checkpoint
         self._time_limit_s = time_limit_s
         self._http: aiohttp.ClientSession | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     async def paint(self, prompt: str, seed: int) -> AsyncGenerator[Stage | Painted, None]:
         """See `Painter.paint`."""
@@ -90,20 +71,26 @@ class ComfyUi:
         workflow = filled(self._workflow, {"prompt": prompt, "seed": seed, "checkpoint": checkpoint})
         client = uuid.uuid4().hex
         events = _Events(self._session(), f"{self._url}/ws?clientId={client}")
-        run = ""
+        begun: asyncio.Task[str] | None = None
         try:
             await events.connect()  # before the run begins, so that nothing of it is missed
-            run = await self._begin(workflow, client)
+            begun = asyncio.create_task(self._begin(workflow, client))
+            run = await asyncio.shield(begun)  # who leaves now needs the id of what the server has taken
             async for stage in self._stages(run, events, deadline):
                 yield stage
-            run = ""
+            begun = None
         finally:
+            leaving = self._leave(begun, client) if begun else None
             await events.close()
-            if run:
-                await self._cancel(run)
+            if leaving:
+                await asyncio.wait([leaving], timeout=CANCEL_S)
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=CLOSE_S)
+        for task in self._leaving:
+            task.cancel()
         if self._http is not None:
             await self._http.close()
 
@@ -173,14 +160,26 @@ class ComfyUi:
             raise BackendError("drawing_failed", f"no picture at /view, status {status}")
         return Painted(name, data)
 
-    async def _cancel(self, run: str) -> None:
+    def _leave(self, begun: asyncio.Task[str], client: str) -> asyncio.Task[None]:
         """Take a run off the server, as far as it answers; also while we are being cancelled ourselves."""
-        with suppress(BackendError, TimeoutError):
-            async with asyncio.timeout(CANCEL_S):
+        task = asyncio.create_task(self._cancel(begun, client))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+        return task
+
+    async def _cancel(self, begun: asyncio.Task[str], client: str) -> None:
+        with suppress(BackendError):
+            if run := await self._taken(begun, client):
                 await self._json("POST", "/queue", {"delete": [run]})
                 if await self._ahead(run) == 0:
                     # Newer servers compare the id; older ones interrupt whatever is at work.
                     await self._json("POST", "/interrupt", {"prompt_id": run})
+
+    async def _taken(self, begun: asyncio.Task[str], client: str) -> str:
+        """Id of the run that the server has taken, even where its answer was lost; empty = none."""
+        with suppress(BackendError):
+            return await begun
+        return said.run_of((await self._json("GET", "/queue"))[1], client)
 
     async def _chosen_checkpoint(self) -> str:
         if self._checkpoint or "{checkpoint}" not in json.dumps(self._workflow):

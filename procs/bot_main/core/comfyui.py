@@ -101,6 +101,15 @@ def place(queue: object, run: str) -> int | None:
     return None
 
 
+def run_of(queue: object, client: str) -> str:
+    """Id of the run in GET /queue that a client has begun, by the client's id; empty = none is there."""
+    table = _table(queue)
+    for entry in (*_list(table.get("queue_running")), *_list(table.get("queue_pending"))):
+        if _is_entry(entry) and len(entry) > 3 and _table(entry[3]).get("client_id") == client:
+            return entry[1] if isinstance(entry[1], str) else ""
+    return ""
+
+
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, list) and len(entry) > 1 and isinstance(entry[0], int | float)
 

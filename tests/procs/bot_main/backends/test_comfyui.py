@@ -4,16 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bus.errors import BackendError, BadSettings
+from bus.errors import BackendError
 from procs.bot_main.backends import comfyui
 from procs.bot_main.backends.base_images import Painted, Stage
-from procs.bot_main.backends.comfyui import ComfyUi, read_workflow
+from procs.bot_main.backends.comfyui import ComfyUi
 from procs.bot_main.core import comfyui as said
 from procs.bot_main.core.drawing import BUILT_IN
 from tests.doubles.comfyui import CHECKPOINT, ComfyDouble, Run
@@ -150,6 +149,51 @@ async def test_leaving_early_stops_the_run(is_new: bool):
         await painter.close()
 
 
+@pytest.mark.parametrize("n_before", [0, 1])
+async def test_leaving_before_the_server_has_answered_stops_the_run_too(
+    n_before: int, comfy: ComfyDouble, painter: ComfyUi
+):
+    answered = asyncio.Event()
+    comfy.play(Run(fault="hang", answered=answered))
+    comfy.occupy(n_before, asyncio.Event())
+    task = asyncio.create_task(painted(painter))
+    await until(lambda: comfy.prompts)
+    task.cancel()
+    await asyncio.sleep(0)
+    answered.set()
+    await asyncio.gather(task, return_exceptions=True)
+    assert len(comfy.deleted) == 1
+    assert len(comfy.interrupted) == 1 - n_before
+
+
+async def test_leaving_waits_for_no_server_that_is_slow_and_stops_the_run_all_the_same(
+    comfy: ComfyDouble, painter: ComfyUi, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(comfyui, "CANCEL_S", 0.05)
+    answered = asyncio.Event()
+    comfy.play(Run(fault="hang", answered=answered))
+    task = asyncio.create_task(painted(painter))
+    await until(lambda: comfy.prompts)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not comfy.is_idle
+    answered.set()
+    await until(lambda: comfy.is_idle)
+    assert len(comfy.interrupted) == 1
+
+
+async def test_a_run_whose_beginning_was_never_answered_is_found_and_stopped(
+    comfy: ComfyDouble, painter: ComfyUi, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(comfyui, "REQUEST_S", 0.3)
+    comfy.play(Run(fault="hang", answered=asyncio.Event()))
+    with pytest.raises(BackendError) as caught:
+        await painted(painter)
+    assert caught.value.code == "drawing_unavailable"
+    await until(lambda: comfy.is_idle)
+    assert len(comfy.interrupted) == 1
+
+
 async def test_leaving_early_never_stops_somebody_elses_run():
     async with ComfyDouble(is_new=False) as comfy:
         painter = ComfyUi(comfy.url, BUILT_IN, CHECKPOINT, 20)
@@ -191,32 +235,13 @@ async def test_what_is_no_picture_is_not_posted(comfy: ComfyDouble, painter: Com
     assert caught.value.code == "drawing_failed"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "not json", '{"nodes": []}', '{"1": {"class_type": 1, "inputs": {}}}']
-)
-def test_a_bad_workflow_file_is_refused_in_one_sentence(tmp_path: Path, text: str):
-    file = tmp_path / "w.json"
-    file.write_text(text)
-    with pytest.raises(BadSettings, match=r"drawing\.workflow_file w\.json"):
-        read_workflow(str(file))
-
-
-def test_a_workflow_file_is_read(tmp_path: Path):
-    file = tmp_path / "w.json"
-    file.write_text(json.dumps(BUILT_IN))
-    assert read_workflow(str(file)) == BUILT_IN
-    assert read_workflow("") == BUILT_IN
-    with pytest.raises(BadSettings, match="can't be read"):
-        read_workflow(str(tmp_path / "absent.json"))
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("run"),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
         st.sampled_from(
             ["run", "type", "data", "prompt_id", "outputs", "images", "status", "messages",
-             "queue_running", "queue_pending", "node_errors", "errors", "error", "value", "max",
+             "queue_running", "queue_pending", "client_id", "node_errors", "errors", "error", "value", "max",
              "input", "required", "ckpt_name", "CheckpointLoaderSimple"]
         ),
         inner,
@@ -231,6 +256,7 @@ def test_whatever_a_server_says_is_no_crash(value: object):
     said.accepted(value)
     assert said.refusal(400, value).code
     said.place(value, "run")
+    said.run_of(value, "run")
     said.outcome(value, "run")
     said.first_checkpoint(value)
     assert said.event(json.dumps(value), "run").percent in (None, *range(101))
