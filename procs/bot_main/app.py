@@ -179,7 +179,7 @@ class BotMain:
         voice = Voice(bus, chat, self._desk, sessions, links, guilds, side.prefix, max_sessions)
         voice.troubles = lambda: self._health.codes
         if self._gpu:
-            voice.shortage = self._gpu.shortage
+            voice.cards = self._gpu.latest
         panels = Panels(bus, chat, courier, side.shelf, sessions, voice, guilds)
         prompting = Prompting(bus, chat, sessions, courier, voice, side.prefix)
         sessions.reread = prompting.reread

@@ -144,6 +144,11 @@ class GpuSettings:
     needed_mib: tuple[str, ...] = setting(
         (), 'MiB that must be free on a card before she speaks, like ["amd0=9000", "nvidia0=1500"]; 0 = any.'
     )
+    voice_cards: tuple[str, ...] = setting(
+        (),
+        'Cards that hold the model that speaks, like ["amd0"]: while it is loaded they need no more; '
+        "empty = the only card of needed_mib, or its only one of the make that llm.voice_gpu names.",
+    )
     when_short: str = setting(
         "warn", "What becomes of a session that would not fit.", choices=("warn", "refuse")
     )

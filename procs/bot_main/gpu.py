@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from bus import Bus
 from bus.errors import BackendError, BadSettings
 from procs.bot_main.backends.base_gpu import ModelServer, VramMeter
-from procs.bot_main.core.gpu_plan import Freed, GpuReport, judge, lines, needed
+from procs.bot_main.core.gpu_plan import Freed, GpuReport, judge, lines, needed, voice_cards
 from procs.bot_main.feature_settings import GpuSettings
 
 UNLOAD_S = 4.0
@@ -22,9 +22,10 @@ class GpuPlan:
     Args:
         servers: that give their cards free; the voice route's is not among them.
         voice: the voice route's server, where it can be asked for its models.
+        make: `amd` or `nvidia` where its card is known to be of that make, else empty.
 
     Raises:
-        BadSettings: `gpu.needed_mib` can't be used.
+        BadSettings: `gpu.needed_mib` or `gpu.voice_cards` can't be used.
     """
 
     def __init__(
@@ -34,11 +35,16 @@ class GpuPlan:
         servers: Sequence[ModelServer],
         meter: VramMeter,
         voice: ModelServer | None = None,
+        make: str = "",
     ) -> None:
         try:
             self._needed = needed(settings.needed_mib)
         except ValueError as error:
             raise BadSettings(f"gpu.needed_mib holds {str(error)!r}: write it like amd0=9000") from None
+        try:
+            self._voice_cards = voice_cards(settings.voice_cards, make, self._needed)
+        except ValueError as error:
+            raise BadSettings(f"gpu.voice_cards holds {str(error)!r}: write it like amd0") from None
         self._bus = bus
         self._refuses = settings.when_short == "refuse"
         self._servers = servers
@@ -53,12 +59,14 @@ class GpuPlan:
 
     async def before_session(self) -> GpuReport:
         """Make room; takes at most about 6 s, and never raises: the report says whether to go on."""
+        self._report = GpuReport()
         freed, is_loaded = await asyncio.gather(
             asyncio.gather(*map(self._freed, self._servers)), self._is_loaded()
         )
         cards = await self._meter.read()
-        self._report = judge(freed, cards, self._needed, self._refuses, is_loaded)
-        self._bus.log.info(
+        self._report = judge(freed, cards, self._needed, self._refuses, is_loaded, self._voice_cards)
+        tell = self._bus.log.warning if self._report.code else self._bus.log.info
+        tell(
             "gpu_plan",
             code=self._report.code,
             detail=self._report.detail,
@@ -66,13 +74,13 @@ class GpuPlan:
         )
         return self._report
 
-    def lines(self) -> dict[str, str]:
-        """What was found before the latest session, for `voice-status`."""
-        return lines(self._report)
+    def latest(self) -> GpuReport:
+        """What was found before the latest session; nothing while that is being looked at."""
+        return self._report
 
-    def shortage(self) -> str:
-        """Figures of each card that was short of memory before the latest session, else empty."""
-        return self._report.detail if self._report.code == "gpu_short" else ""
+    def lines(self) -> dict[str, str]:
+        """The same for `voice-status`."""
+        return lines(self._report)
 
     async def close(self) -> None:
         """Let go of the connections to the servers."""
@@ -87,11 +95,14 @@ class GpuPlan:
                 await server.unload()  # even if it lists none: older servers do not list what still loads
                 await self._gone(server)
         except BackendError as error:
-            self._bus.log.warning("gpu_free", code=error.code, detail=error.detail)
-            return Freed(server.address, unloaded, error.code, error.detail)
+            return self._kept(server, unloaded, error.code, error.detail)
         except TimeoutError:
-            return Freed(server.address, unloaded, "gpu_not_freed", f"still loaded after {UNLOAD_S:g} s")
-        return Freed(server.address, unloaded)
+            return self._kept(server, unloaded, "gpu_not_freed", f"still loaded after {UNLOAD_S:g} s")
+        return Freed(unloaded)
+
+    def _kept(self, server: ModelServer, unloaded: tuple[str, ...], code: str, detail: str) -> Freed:
+        self._bus.log.warning("gpu_free", server=server.address, code=code, detail=detail)
+        return Freed(unloaded, code, detail)
 
     async def _gone(self, server: ModelServer) -> None:
         begin = asyncio.get_running_loop().time()

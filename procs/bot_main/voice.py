@@ -14,6 +14,7 @@ from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core.chat import Person, VoiceRoom
 from procs.bot_main.core.commands import channel_id, channel_name
 from procs.bot_main.core.conversation import Conversation
+from procs.bot_main.core.gpu_plan import GpuReport
 from procs.bot_main.core.permissions import Level, Standing, Votes, level_of
 from procs.bot_main.core.preflight import Call, obstacle
 from procs.bot_main.core.requests import ChatOrigin
@@ -71,8 +72,8 @@ class Voice:
         """Error code of what Discord does not grant."""
         self.troubles: Callable[[], Sequence[str]] = tuple
         """Error codes of all that is wrong with this process."""
-        self.shortage: Callable[[], str] = str
-        """Figures of a card that was short of memory before the latest session."""
+        self.cards: Callable[[], GpuReport] = GpuReport
+        """How the graphics cards were before the latest session."""
 
     # --- who -----------------------------------------------------------------------------------------
 
@@ -112,11 +113,13 @@ class Voice:
                 code = await self._joined(request, origin)
         except TimeoutError:
             code = self._give_up(guild_id)
+        cards = self.cards()
         if code:
-            figures = f" ({self.shortage()})" if code == "gpu_short" else ""
-            return f"❌ {sentence(code if code in CODES else 'voice_refused')}{figures}"
-        missing = f"\n⚠️ {sentence(self.missing_code)}" if self.missing_code in CODES else ""
-        return f"🎤 Joined {room.name}! Send messages here to make me speak.{missing}"
+            figures = cards.detail if code == cards.code else ""
+            return _told("❌", code if code in CODES else "voice_refused", figures)
+        warnings = [(self.missing_code, ""), (cards.code, cards.detail)]
+        told = (_told("\n⚠️", each, figures) for each, figures in warnings if each in CODES)
+        return f"🎤 Joined {room.name}! Send messages here to make me speak.{''.join(told)}"
 
     async def _joined(self, request: Request, origin: ChatOrigin) -> str:
         """Error code, empty once the session is active."""
@@ -292,3 +295,7 @@ class Voice:
             gpu=house.gpu if house else {},
             trouble_codes=self.troubles(),
         )
+
+
+def _told(sign: str, code: str, figures: str) -> str:
+    return f"{sign} {sentence(code)}" + (f" ({figures})" if figures else "")

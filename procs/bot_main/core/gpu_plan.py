@@ -17,6 +17,9 @@ from bus.foreign_json import read_json
 MIB = 1024 * 1024
 NAMED = 5
 """Models of a server that are named to people."""
+SERVER = "other server"
+"""What one that makes room is called to people."""
+UNKNOWN = "the model that speaks is loaded, and gpu.voice_cards does not say where"
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,6 @@ class Card:
 class Freed:
     """What became of one server that was to make room."""
 
-    address: str
     unloaded: tuple[str, ...] = ()
     """Models it held."""
     code: str = ""
@@ -48,7 +50,7 @@ class GpuReport:
     code: str = ""
     """Error code if something is amiss."""
     detail: str = ""
-    """The figures of it."""
+    """The figures of it, for people."""
     is_refused: bool = False
     """Whether the session must not begin."""
     freed: tuple[Freed, ...] = ()
@@ -96,6 +98,11 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 16
 
 
+def is_card(name: str) -> bool:
+    """Whether it names a card as `Card` does."""
+    return re.fullmatch(r"(nvidia|amd)\d{1,2}", name) is not None
+
+
 def needed(entries: Sequence[str]) -> dict[str, int]:
     """MiB by card from entries like `amd0=9000`.
 
@@ -105,10 +112,27 @@ def needed(entries: Sequence[str]) -> dict[str, int]:
     found = {}
     for entry in entries:
         name, _, amount = entry.replace(" ", "").partition("=")
-        if not re.fullmatch(r"(nvidia|amd)\d{1,2}", name) or not _is_number(amount):
+        if not is_card(name) or not _is_number(amount):
             raise ValueError(entry)
         found[name] = int(amount)
     return found
+
+
+def voice_cards(named: Sequence[str], make: str, needed_mib: Mapping[str, int]) -> tuple[str, ...]:
+    """Cards that hold the model that speaks, empty if that is not known.
+
+    Args:
+        named: what the operator says; it counts.
+        make: else `amd` or `nvidia`, empty = any: the only watched card of that make is meant.
+
+    Raises:
+        ValueError: an entry names no card; the text is the entry.
+    """
+    for entry in named:
+        if not is_card(entry):
+            raise ValueError(entry)
+    meant = tuple(card for card in needed_mib if card.startswith(make))
+    return tuple(named) or (meant if len(meant) == 1 else ())
 
 
 def shortages(cards: Iterable[Card], needed_mib: Mapping[str, int]) -> list[str]:
@@ -148,34 +172,41 @@ def judge(
     needed_mib: Mapping[str, int],
     refuses: bool,
     is_loaded: bool,
+    speaking: Sequence[str],
 ) -> GpuReport:
     """Whether a session may begin.
 
     Args:
         refuses: whether one that would not fit is refused, not only warned about.
         is_loaded: the voice route's model is in memory already, so what it needs is taken, not free.
+        speaking: the cards that it is on then; empty = not known, so every card is judged.
     """
     seen = tuple(freed), tuple(cards)
-    short = [] if is_loaded else shortages(cards, needed_mib)
+    short = shortages([card for card in cards if not (is_loaded and card.name in speaking)], needed_mib)
     if short:
-        return GpuReport("gpu_short", "; ".join(short), refuses, *seen)
-    for one in freed:
-        if one.code == "gpu_not_freed":
-            return GpuReport(one.code, f"{one.address}: {one.detail}", False, *seen)
-    return GpuReport("", "", False, *seen)
+        hint = [UNKNOWN] if is_loaded and not speaking else []
+        return GpuReport("gpu_short", "; ".join(short + hint), refuses, *seen)
+    kept = [f"{name}: {one.detail}" for name, one in _named(freed) if one.code == "gpu_not_freed"]
+    return GpuReport("gpu_not_freed" if kept else "", "; ".join(kept), False, *seen)
+
+
+def _named(freed: Sequence[Freed]) -> list[tuple[str, Freed]]:
+    """Servers as people know them, numbered: their addresses are the operator's."""
+    is_one = len(freed) == 1
+    return [(SERVER if is_one else f"{SERVER} {number}", one) for number, one in enumerate(freed, 1)]
 
 
 def lines(report: GpuReport) -> dict[str, str]:
-    """The plan for people: what → how it is. Servers are numbered: their addresses are the operator's."""
+    """The plan for people: what → how it is."""
     told = {"text": "only the model that speaks"}
-    for number, one in enumerate(report.freed, 1):
+    for name, one in _named(report.freed):
         if one.code == "gpu_unreachable":
             state = "does not answer: nothing is loaded there"
         elif one.code:
             state = f"not freed: {one.detail}"
         else:
             state = _unloaded(one.unloaded)
-        told[f"other server {number}" if len(report.freed) > 1 else "other server"] = state
+        told[name] = state
     for card in report.cards:
         told[card.name] = f"{card.free_mib:,} of {card.total_mib:,} MiB free"
     if report.code == "gpu_short":

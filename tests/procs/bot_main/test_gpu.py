@@ -46,12 +46,12 @@ def full_card(tmp_path: Path) -> Vram:
 
 @asynccontextmanager
 async def plan_of(
-    meter: Vram, *urls: str, voice: str = "", api_key: str = "", **settings: object
+    meter: Vram, *urls: str, voice: str = "", make: str = "", api_key: str = "", **settings: object
 ) -> AsyncIterator[GpuPlan]:
     servers = [LlamaSwap(url, api_key) for url in urls]
     speaker = LlamaSwap(voice) if voice else None
     node = MemoryNode(BotMain.name, BotMain.reads)
-    yield GpuPlan(node, GpuSettings(**settings), servers, meter, speaker)  # type: ignore[arg-type]
+    yield GpuPlan(node, GpuSettings(**settings), servers, meter, speaker, make)  # type: ignore[arg-type]
     for server in (*servers, *([speaker] if speaker else [])):
         await server.close()
 
@@ -145,6 +145,22 @@ async def test_a_voice_that_is_loaded_already_fits(full_card: Vram):
         assert voice.unloads == []
 
 
+async def test_a_voice_that_is_loaded_excuses_its_own_card_alone(full_card: Vram, tmp_path: Path):
+    tool(tmp_path, "nvidia-smi", "echo 0, 6144, 100")
+    settings = {"needed_mib": ("amd0=9000", "nvidia0=1500"), "when_short": "refuse"}
+    full = "nvidia0: 100 of 6144 MiB free, 1500 needed"
+    async with (
+        LlamaSwapDouble(("llama3.1",)) as voice,
+        plan_of(full_card, voice=voice.url, make="amd", **settings) as by_make,
+        plan_of(full_card, voice=voice.url, voice_cards=("amd0",), **settings) as by_name,
+    ):
+        for plan in (by_make, by_name):
+            report = await plan.before_session()
+            assert (report.is_refused, report.detail) == (True, full)
+        tool(tmp_path, "nvidia-smi", "echo 0, 6144, 2000")
+        assert (await by_make.before_session()).code == ""
+
+
 def tool(folder: Path, name: str, script: str) -> None:
     file = folder / name
     file.write_text(f"#!/bin/sh\n{script}\n")
@@ -169,6 +185,8 @@ def test_bad_settings_are_one_sentence(no_card: Vram):
     node = MemoryNode(BotMain.name, BotMain.reads)
     with pytest.raises(BadSettings, match=r"gpu\.needed_mib holds 'x'"):
         GpuPlan(node, GpuSettings(needed_mib=("x",)), [], no_card)
+    with pytest.raises(BadSettings, match=r"gpu\.voice_cards holds 'x': write it like amd0"):
+        GpuPlan(node, GpuSettings(voice_cards=("x",)), [], no_card)
     with pytest.raises(BadSettings, match=r"gpu\.free_urls"):
         LlamaSwap("ftp://x")
 

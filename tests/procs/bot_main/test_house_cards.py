@@ -1,4 +1,4 @@
-"""Written answers and a session that needs their card: it is empty once the session may begin, and stays so."""
+"""Written answers and a session that needs their card: it is empty once the session may begin."""
 
 import asyncio
 from contextlib import asynccontextmanager

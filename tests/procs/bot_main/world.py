@@ -35,6 +35,7 @@ from procs.bot_main.backends.base import Condition
 from procs.bot_main.config import BotSettings
 from procs.bot_main.core.prompts import PERSONA
 from procs.bot_main.core.record import Record
+from procs.bot_main.gpu import GpuPlan
 from tests.waiting import until
 
 SINK = "discord_voice"
@@ -85,11 +86,13 @@ class World:
         bot: BotSettings,
         session: SessionSettings,
         make_side: Callable[[MemoryNode], ChatSide | None] = lambda node: None,
+        make_gpu: Callable[[MemoryNode], GpuPlan | None] = lambda node: None,
     ) -> None:
         self.clock = clock
         self.store = store
         self.node = MemoryNode(BotMain.name, BotMain.reads, clock)
-        self.app = BotMain(self.node, bot, session, store, PERSONA, make_side(self.node))
+        side, gpu = make_side(self.node), make_gpu(self.node)
+        self.app = BotMain(self.node, bot, session, store, PERSONA, side, gpu)
         self.levels: dict[tuple[str, str], object] = {}
         """What the others have on the bus."""
 
@@ -242,6 +245,8 @@ class Lives:
         self.session = SessionSettings()
         self.make_side: Callable[[MemoryNode], ChatSide | None] = lambda node: None
         """What is given of a chat to each life."""
+        self.make_gpu: Callable[[MemoryNode], GpuPlan | None] = lambda node: None
+        """What makes room on the cards in each life."""
 
     @asynccontextmanager
     async def begin(self, *levels: tuple[str, object, str]) -> AsyncIterator[World]:
@@ -250,7 +255,7 @@ class Lives:
         Args:
             levels: (topic, message, session) that are on the bus when it starts.
         """
-        world = World(self.clock, self.store, self.bot, self.session, self.make_side)
+        world = World(self.clock, self.store, self.bot, self.session, self.make_side, self.make_gpu)
         for topic, level, session in levels:
             await world.level(topic, level, session)
         task = asyncio.create_task(world.app.run())
