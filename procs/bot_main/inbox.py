@@ -5,6 +5,7 @@ shown), and writes what was missed as soon as that is possible.
 """
 
 import asyncio
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -129,6 +130,13 @@ class Inbox:
         if is_marked and kept is Kept.WAITS:
             self._owe_mark(message, written)
         return kept
+
+    async def hold(self, answering: Collection[int]) -> None:
+        """A session runs: messages that came before it, and are not being answered, wait like its own."""
+        if held := self.queue.hold(answering):
+            written = await self.commit()
+            for row in held:
+                self._owe_mark(row.message, written)
 
     async def put_back(self, row: Row) -> None:
         """A session has cut off the answer that was being made: its message waits like one of the session."""

@@ -23,6 +23,8 @@ WORKERS = 4
 """Channels answered at the same time while nothing has piled up."""
 PAUSE_S = 1.5
 """Between two answers to messages that had to wait: below Discord's limits, and easy to read."""
+HOLD_S = 0.25
+"""How late messages wait for the end of a session that has begun."""
 POST_RETRY_S = 5.0
 """Between two tries of a post while Discord is away."""
 
@@ -48,6 +50,8 @@ class Outbox:
         self._feature = feature
         self._answer = answer
         self._busy: set[int] = set()
+        self._answering: set[int] = set()
+        """Rows that are being answered."""
         self._is_gentle = False
         """Whether a message that had to wait is being answered: never two of them at a time."""
         self._checked: set[int] = set()
@@ -58,6 +62,14 @@ class Outbox:
         async with asyncio.TaskGroup() as tasks:
             for _ in range(WORKERS):
                 tasks.create_task(self._work())
+            tasks.create_task(self._hold())
+
+    async def _hold(self) -> None:
+        """Whenever a session runs, what waits by then waits for its end."""
+        while True:
+            if not self._gate.is_open(self._feature):
+                await self._inbox.hold(self._answering)
+            await asyncio.sleep(HOLD_S)
 
     async def _work(self) -> None:
         while True:
@@ -101,10 +113,13 @@ class Outbox:
             current = self._inbox.queue.rows.get(row.id)
             if not allowed or current is None:
                 return
+            self._answering.add(row.id)
             try:
                 await self._one(current)
             except BackendError as error:
                 pause_s = await self._give_way(current, error)
+            finally:
+                self._answering.discard(row.id)
         await asyncio.sleep(pause_s)
 
     async def _one(self, row: Row) -> None:

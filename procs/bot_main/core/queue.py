@@ -149,6 +149,14 @@ class Queue:
         self._keep(replace(row, due_ms=now_ms + PAUSES_MS[max(0, row.attempts - 1)]))
         return True
 
+    def hold(self, answering: Collection[int] = ()) -> list[Row]:
+        """A session runs: what waits for an answer waits for its end, but for those that are being answered.
+
+        Returns the rows that did not wait for that before.
+        """
+        held = [row for row in self._waiting() if not row.is_marked and row.id not in answering]
+        return [self._keep(replace(row, is_marked=True)) for row in held]
+
     def put_back(self, id_: int) -> bool:
         """Its answer was cut off by a session: that was no try, and it waits for the end of the session.
 

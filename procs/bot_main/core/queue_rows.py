@@ -22,7 +22,7 @@ class Row:
 
     message: Incoming
     is_marked: bool
-    """Whether it came during a session, or was cut off by one: it is answered gently, after it."""
+    """Whether it came before the end of a session, or was cut off by one: it is answered gently, after it."""
     attempts: int = 0
     """Answers begun."""
     due_ms: int = 0

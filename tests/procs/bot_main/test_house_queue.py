@@ -1,5 +1,7 @@
 """What people wrote while she spoke, or while nobody lived, is answered once and in order."""
 
+import asyncio
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -12,11 +14,25 @@ from procs.bot_main.core.queue import ATTEMPTS
 from procs.bot_main.core.queue_rows import Changes
 from procs.bot_main.core.queue_rows import Row as Item
 from procs.bot_main.inbox import MARK
+from tests.procs.bot_main.features.hands import HandModel
 from tests.procs.bot_main.hand_chat import ANNA, BERT, GENERAL, HOME, HandChat
 from tests.procs.bot_main.home import TEXT, living
 from tests.waiting import until
 
 pytestmark = pytest.mark.unit
+
+
+class HangingModel(HandModel):
+    """Takes its time for the first answer."""
+
+    def __init__(self):
+        super().__init__()
+        self.goes_on = asyncio.Event()
+
+    async def complete(self, messages, **more):
+        answer = await super().complete(messages, **more)
+        await self.goes_on.wait()
+        return answer
 
 
 async def test_messages_of_a_session_are_marked_kept_and_answered_in_order_after_it(tmp_path, probes):
@@ -32,6 +48,30 @@ async def test_messages_of_a_session_are_marked_kept_and_answered_in_order_after
         await until(lambda: home.answered() == [m.id for m in messages])
         await until(lambda: home.house.queue_text(ANNA, HOME) == "No message waits for an answer.")
         await until(lambda: not any(home.chat.reactions[m.id] for m in messages))
+
+
+async def test_what_waits_behind_an_answer_when_a_session_begins_is_kept_like_what_comes_in_it(
+    tmp_path, probes, monkeypatch
+):
+    model = HangingModel()
+    async with living(tmp_path, TEXT, model=model) as home:
+        answered, waits = [await home.says(text, is_addressed=True) for text in ("first", "second")]
+        await until(lambda: len(model.asked) == 1 and home.house.state().queued == 2)
+        await home.sink(Phase.ACTIVE)
+        await until(lambda: home.chat.reactions[waits.id] == [MARK])
+        with closing(SqliteQueue(tmp_path / "queue.db")) as store:
+            assert store.load().rows[waits.id].is_marked
+        model.goes_on.set()
+        await until(lambda: home.answered() == [answered.id])
+        assert home.chat.reactions[answered.id] == [], "it is being answered"
+        monkeypatch.setattr("procs.bot_main.core.queue.PAUSES_MS", (0, 0))
+        model.code = "llm_unreachable"
+        await home.sink(Phase.IDLE)
+        await until(lambda: len(model.asked) == 2)
+        model.code = ""
+        await until(lambda: home.answered() == [answered.id, waits.id])
+        assert home.chat.texts() == ["La la la!"] * 2, "tried again"
+        await until(lambda: home.chat.reactions[waits.id] == [])
 
 
 async def test_edits_and_deletions_of_waiting_messages_count(tmp_path, probes):

@@ -108,17 +108,17 @@ def marks(chat: HandChat, messages: list[Incoming]) -> list[bool]:
 
 async def test_a_mark_that_a_killed_process_owes_is_put_on_and_taken_off_with_the_answer(path: Path):
     chat = HandChat()
-    waits, marked, free, answered = messages = asks(chat, 4)
+    waits, marked, answered = messages = asks(chat, 3)
     chat.reactions[marked.id].append(MARK)
-    rows = [Row(waits, True), Row(marked, True), Row(free, False), Row(answered, True, pages=(ANSWER,))]
+    rows = [Row(waits, True), Row(marked, True), Row(answered, True, pages=(ANSWER,))]
     left(path, rows)
     chat.fails("react", times=3)
     async with life(path, chat) as now:
-        await until(lambda: marks(chat, messages) == [True, True, False, False])
+        await until(lambda: marks(chat, messages) == [True, True, False])
         now.gate.open()
         await until(lambda: not now.inbox.queue.rows)
     assert [posted.post.reply_to for posted in chat.posted] == [message.id for message in messages]
-    assert marks(chat, messages) == [False] * 4
+    assert marks(chat, messages) == [False] * 3
 
 
 async def test_a_mark_that_takes_long_never_comes_after_the_answer(path: Path):
@@ -204,6 +204,22 @@ async def test_a_full_disk_is_shown_and_once_there_is_room_all_is_written_and_ma
     async with life(path, chat, is_open=True) as then:
         await until(lambda: not then.inbox.queue.rows)
     assert [posted.post.reply_to for posted in chat.posted] == [before.id, during.id]
+
+
+async def test_what_waits_when_a_session_begins_is_marked_once_that_is_on_disk(path: Path):
+    chat = HandChat()
+    (message,) = asks(chat, 1)
+    left(path, [Row(message, False)])
+    with full_disk():
+        async with life(path, chat) as now:
+            await until(lambda: now.inbox.queue.rows[message.id].is_marked)
+            assert marks(chat, [message]) == [False]
+    async with life(path, chat) as then:
+        await until(lambda: marks(chat, [message]) == [True])
+        await until(lambda: SqliteQueue(path).load().rows[message.id].is_marked)
+        then.gate.open()
+        await until(lambda: not then.inbox.queue.rows)
+    assert marks(chat, [message]) == [False]
 
 
 async def test_on_a_full_disk_she_lives_again_with_all_that_is_on_it_and_says_so(path: Path):

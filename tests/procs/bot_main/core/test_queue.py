@@ -130,6 +130,20 @@ def test_a_failed_answer_is_tried_again_later_if_it_waited_and_then_its_author_i
         assert queue.fail(queue.begin(1), NOW_MS) == (attempt < ATTEMPTS)
 
 
+def test_what_waits_when_a_session_begins_waits_for_its_end_but_for_what_is_being_answered():
+    queue = Queue(10, 10)
+    for id_ in (1, 2, 3, 4):
+        queue.put(said(id_), is_marked=id_ == 4)
+    queue.answer(queue.begin(1), ("is being posted",))
+    asked = queue.begin(2)
+    assert [row.id for row in queue.hold({2})] == [3]
+    assert [row.id for row in queue.rows.values() if row.is_marked] == [3, 4]
+    assert not queue.fail(asked, NOW_MS)
+    assert queue.fail(queue.begin(3), NOW_MS), "tried again"
+    assert [row.id for row in queue.hold()] == [2]
+    assert queue.hold() == []
+
+
 def test_a_nonce_is_its_own_for_each_page_and_fits():
     row_id = 2**63 - 1
     queue = Queue(10, 10)
@@ -141,7 +155,9 @@ def test_a_nonce_is_its_own_for_each_page_and_fits():
 
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(("put", "edit", "delete", "begin", "answer", "post", "fail", "fold", "again")),
+        st.sampled_from(
+            ("put", "edit", "delete", "begin", "answer", "post", "fail", "fold", "hold", "again")
+        ),
         st.integers(1, 12),
     ),
     max_size=60,
@@ -172,7 +188,7 @@ def test_what_is_on_disk_is_what_is_known_and_every_message_is_waiting_settled_o
         row = queue.rows.get(id_)
         match step:
             case "put":
-                queue.put(said(id_, author=id_ % 3, channel=id_ % 2), is_marked=True)
+                queue.put(said(id_, author=id_ % 3, channel=id_ % 2), is_marked=id_ % 4 > 0)
                 put.add(id_)
             case "edit":
                 queue.edit(said(id_, text="other"))
@@ -188,6 +204,8 @@ def test_what_is_on_disk_is_what_is_known_and_every_message_is_waiting_settled_o
                 queue.fail(row, NOW_MS)
             case "fold":
                 queue.fold(NOW_MS)
+            case "hold":
+                queue.hold({id_})
             case "again":
                 queue = Queue(5, 3, saved)
         applied(saved, queue)
