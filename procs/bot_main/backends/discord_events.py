@@ -4,6 +4,7 @@ import re
 
 import discord
 
+from procs.bot_main.backends.discord_permissions import missing_to_join
 from procs.bot_main.core.chat import DM, Attachment, Incoming, Person, Rights, VoiceRoom
 from procs.bot_main.core.pages import sound
 
@@ -103,12 +104,13 @@ def voice_room(room: Vocal) -> VoiceRoom:
     guild = room.guild
     inside = set(room.voice_states) - {guild.me.id}
     members = [guild.get_member(id_) for id_ in inside]
-    may = room.permissions_for(guild.me)
+    # The channel's own way to ask takes all of them away where one is missing; here that one is to be named.
+    may = discord.abc.GuildChannel.permissions_for(room, guild.me)
     return VoiceRoom(
         id=room.id,
         name=room.name,
         is_stage=isinstance(room, discord.StageChannel),
-        may_join=may.view_channel and may.connect and may.speak,
+        missing=missing_to_join(may.value),
         user_limit=room.user_limit or 0,
         n_people=len(inside),
         n_listeners=sum(member is None or not member.bot for member in members),

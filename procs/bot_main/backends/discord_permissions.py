@@ -36,4 +36,15 @@ PERMISSIONS = (
     Permission("Change Nickname", 26, "carry another name as Evil Miku"),
 )
 """Least permissions; never Administrator."""
+JOINING = ("View Channels", "Connect", "Speak")
+"""Without these she can't be heard in a voice channel."""
 BITS = sum(1 << permission.bit for permission in PERMISSIONS)
+
+
+def missing_to_join(granted: int) -> tuple[str, ...]:
+    """Names of what lacks to be heard in a voice channel.
+
+    Args:
+        granted: Discord's bits of what she has there.
+    """
+    return tuple(one.name for one in PERMISSIONS if one.name in JOINING and not granted >> one.bit & 1)

@@ -155,8 +155,8 @@ class VoiceRoom:
     id: int
     name: str
     is_stage: bool
-    may_join: bool
-    """View Channel, Connect and Speak."""
+    missing: tuple[str, ...]
+    """Permissions without which she can't join and speak there, as Discord's settings name them."""
     user_limit: int
     """0 = none."""
     n_people: int

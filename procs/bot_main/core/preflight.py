@@ -53,6 +53,11 @@ def _full(call: Call) -> bool:
     return bool(room and room.user_limit and room.n_people >= room.user_limit and not room.may_exceed_limit)
 
 
+def _no_permission(call: Call) -> str:
+    missing = " and ".join(call.room.missing) if call.room else ""
+    return f"❌ {CODES['voice_no_permission'].cause} Give her role {missing} there."
+
+
 def _voice(call: Call) -> str:
     return f"{NO_VOICE}\n{sentence(call.voice_code)}" if call.voice_code in CODES else NO_VOICE
 
@@ -68,7 +73,7 @@ _OBSTACLES: tuple[Obstacle, ...] = (
     (lambda c: bool(c.room and c.room.is_stage), lambda c: f"❌ {sentence('voice_stage')}"),
     (lambda c: not c.is_allowed, lambda c: "❌ This server's settings keep me out of that voice channel. "
                                            f"`{c.prefix} settings voice_channels` shows where I may go."),
-    (lambda c: bool(c.room and not c.room.may_join), lambda c: f"❌ {sentence('voice_no_permission')}"),
+    (lambda c: bool(c.room and c.room.missing), _no_permission),
     (_full, lambda c: FULL),
     (lambda c: not c.has_voice, _voice),
 )  # fmt: skip

@@ -98,9 +98,9 @@ class HandChat:
         self.bots: set[int] = {MIKU.id}
         """People who are bots: in a room they count, but do not listen."""
         self.rooms: dict[int, VoiceRoom] = {
-            LOUNGE: VoiceRoom(LOUNGE, "Lounge", False, True, 0, 0, 0),
-            STAGE: VoiceRoom(STAGE, "Stage", True, True, 0, 0, 0),
-            CELLAR: VoiceRoom(CELLAR, "Cellar", False, False, 0, 0, 0),
+            LOUNGE: VoiceRoom(LOUNGE, "Lounge", False, (), 0, 0, 0),
+            STAGE: VoiceRoom(STAGE, "Stage", True, (), 0, 0, 0),
+            CELLAR: VoiceRoom(CELLAR, "Cellar", False, ("Connect",), 0, 0, 0),
         }
         self.channels: dict[int, str] = {GENERAL: "general", SECRET: "secret"}
         self.writable: list[int] = [GENERAL]
@@ -206,7 +206,7 @@ class HandChat:
         del self.people[who.id]
 
     def changes_room(self, channel_id: int, **fields: object) -> None:
-        """A voice channel gets other properties (`may_join`, `user_limit`, ...)."""
+        """A voice channel gets other properties (`missing`, `user_limit`, ...)."""
         self.rooms[channel_id] = replace(self.rooms[channel_id], **fields)  # type: ignore[arg-type]
         self.tell(VoiceRoomChanged(HOME))
 

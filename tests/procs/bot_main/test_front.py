@@ -63,7 +63,7 @@ async def test_the_obstacles_are_told_by_name(evening: Evening):
         "❌ You must be in a voice channel!",
         "❌ I don't see a voice channel of that name here.",
         f"❌ {sentence('voice_stage')}",
-        f"❌ {sentence('voice_no_permission')}",
+        "❌ She may not connect to or speak in that voice channel. Give her role Connect there.",
         "❌ Voice channel is full!",
         "❌ TTS pipeline not available. Check soprano/rvc containers.\n" + sentence("tts_unreachable"),
     ]

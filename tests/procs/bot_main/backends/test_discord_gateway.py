@@ -218,16 +218,16 @@ async def test_a_room_is_seen_as_it_is(stage: Scene) -> None:
     stage.director.stage("Podium")
     lounge, podium = stage.director.places["Lounge"], stage.director.places["Podium"]
     lounge.limit(3)
-    lounge.forbid("Miku", ["SPEAK"])
+    lounge.forbid("Miku", ["CONNECT"])
 
     def seen() -> bool:
         room = stage.chat.voice_room(stage.guild_id, lounge.id)
-        return room is not None and not room.may_join and room.user_limit == 3
+        return room is not None and room.missing == ("Connect",) and room.user_limit == 3
 
     await stage.next(VoiceRoomChanged)
     await until(seen)
     room = await until(lambda: stage.chat.voice_room(stage.guild_id, podium.id))
-    assert (room.is_stage, room.name) == (True, "Podium")
+    assert (room.is_stage, room.name, room.missing) == (True, "Podium", ())
     assert {one.id for one in stage.chat.voice_rooms(stage.guild_id)} == {lounge.id, podium.id}
     assert stage.chat.channel_name(lounge.id) == "Lounge"
     assert stage.chat.voice_room(stage.guild_id, stage.general) is None
