@@ -14,11 +14,13 @@ from bus.errors import BackendError
 from bus.messages import ChatMessage
 from procs.bot_main.core.autonomous import TEXT_CHARS, Act, Heard, Room, instruction, said, talk
 from procs.bot_main.core.chat import DM, Incoming, Post
-from procs.bot_main.feature_settings import AutonomousSettings, ScheduleSettings
+from procs.bot_main.core.personas import Personas
+from procs.bot_main.feature_settings import AutonomousSettings, ScheduleSettings, TextSettings
 from procs.bot_main.features.base import Call, Feature, Kit, Unasked
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outage import Outage
+from procs.bot_main.persona_now import is_evil, persona_now
 
 LOOK_S = 5.0
 """Between two looks at the clock."""
@@ -60,8 +62,7 @@ class Autonomous(Unasked):
             return
         while True:
             if not self._kit.gate.is_open(self.name):
-                await self._kit.gate.opened(self.name)
-                self._rest()
+                await self._sit_out()
             await self.look()
             self._wake.clear()
             try:
@@ -69,11 +70,18 @@ class Autonomous(Unasked):
             except TimeoutError:
                 continue
 
+    async def _sit_out(self) -> None:
+        """Wait until the gate is open; the log has it where she would have looked at the clock."""
+        if any(self._kit.shelf.all(KIND)):
+            self._kit.gate.may_begin(self.name)
+        await self._kit.gate.opened(self.name)
+        self._rest()
+
     def heard(self, message: Incoming) -> None:
         """Somebody wrote something, whoever it was for. Fast; keeps a bounded number."""
         if not self._is_on or self._channel(message.guild_id) != message.channel_id:
             return
-        if not self._kit.gate.is_open(self.name):
+        if not self._kit.gate.may_begin(self.name):
             self._rest()
             return
         if self._is_quiet(message.guild_id, message.channel_id):
@@ -140,18 +148,21 @@ class Autonomous(Unasked):
             self._outage.begins(error)
 
     async def _speak(self, channel_id: int, room: Room, mood: str, act: Act) -> None:
+        kit = self._kit
+        persona = persona_now(kit.shelf, kit.section(Personas))
         asked = (
-            ChatMessage("system", instruction(self._kit.name, mood, act)),
+            ChatMessage("system", instruction(persona, kit.name, mood, act)),
             ChatMessage("user", talk(room.recent)),
         )
+        model = kit.section(TextSettings).evil_model if is_evil(kit.shelf) else ""
         try:
             async with asyncio.timeout(ANSWER_S):
-                answer = await self._kit.text.complete(asked, max_tokens=MAX_TOKENS)
+                answer = await kit.text.complete(asked, max_tokens=MAX_TOKENS, model=model)
         except TimeoutError:
             raise BackendError("llm_timeout", self.name) from None
         if text := said(answer):
-            await self._kit.chat.send(channel_id, Post(text))
-            self._kit.bus.log.info("spoke by herself", act=act.name)
+            await kit.chat.send(channel_id, Post(text))
+            kit.bus.log.info("spoke by herself", act=act.name)
 
     # --- what is kept -------------------------------------------------------------------------------
 

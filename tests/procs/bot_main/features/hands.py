@@ -15,7 +15,8 @@ from bus.testing import FakeClock, ListLog, MemoryNode
 from procs.bot_main.backends.base_documents import Document
 from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.core.chat import Person
-from procs.bot_main.feature_settings import ScheduleSettings
+from procs.bot_main.core.personas import Personas
+from procs.bot_main.feature_settings import ScheduleSettings, TextSettings
 from procs.bot_main.features.base import Call, Kit
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.hand_chat import ANNA, GENERAL, HOME, HandChat
@@ -38,6 +39,9 @@ class HandGate:
     def is_open(self, feature: str) -> bool:
         return self._open.is_set()
 
+    def may_begin(self, feature: str) -> bool:
+        return self.is_open(feature)
+
     async def opened(self, feature: str) -> None:
         await self._open.wait()
 
@@ -55,12 +59,15 @@ class HandModel:
         self.answer = "La la la!"
         self.code = ""
         self.asked: list[Sequence[ChatMessage]] = []
+        self.models: list[str] = []
+        """Model of each question, empty = the usual one."""
 
     async def complete(
         self, messages: Sequence[ChatMessage], *, max_tokens: int = 400, model: str = "",
         pictures: Sequence[Picture] = (),
     ) -> str:  # fmt: skip
         self.asked.append(messages)
+        self.models.append(model)
         if self.code:
             raise BackendError(self.code, "by hand")
         return self.answer
@@ -135,7 +142,7 @@ async def hands(
     writing = asyncio.create_task(shelf.run())
     kit = Kit(
         node, chat, gate, shelf, model, services or {},
-        {type(section): section for section in (ScheduleSettings(), *settings)},
+        {type(section): section for section in (ScheduleSettings(), TextSettings(), Personas(), *settings)},
     )  # fmt: skip
     try:
         yield Hands(kit, node.fake_clock, chat, gate, model, node.log, disk, shelf)

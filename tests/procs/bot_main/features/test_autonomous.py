@@ -3,7 +3,8 @@ import asyncio
 import pytest
 
 from procs.bot_main.core.autonomous import MIN_GAP_S, REACT_EVERY_S
-from procs.bot_main.feature_settings import AutonomousSettings
+from procs.bot_main.core.personas import Personas
+from procs.bot_main.feature_settings import AutonomousSettings, TextSettings
 from procs.bot_main.features.autonomous import Autonomous, make
 from tests.procs.bot_main.features.hands import DictDocuments, Hands, call, hands
 from tests.procs.bot_main.hand_chat import ANNA, BERT, GENERAL, HOME, SECRET
@@ -44,6 +45,21 @@ async def test_she_joins_a_lively_talk_in_her_channel_and_knows_what_it_is_about
         assert "bubbly" in asked[0].content
         assert "Anna: words" in asked[1].content
         assert h.lines("info", "spoke by herself") == [{"act": "join"}]
+
+
+async def test_what_she_says_by_herself_is_said_by_the_self_that_writes():
+    personas = Personas("I am {name}, who sings.", "I am dark {name}.")
+    async with hands([ON, TextSettings(evil_model="dark"), personas]) as h:
+        feature = await engine(h)
+        for name in ("miku", "evil"):
+            h.shelf.put("persona", "all", {"name": name})
+            await crowd(h, feature)
+            h.clock.advance_ms((MIN_GAP_S + 1) * 1000)
+        sunny, dark = (asked[0].content for asked in h.model.asked)
+        assert sunny.startswith("I am Miku, who sings.")
+        assert dark.startswith("I am dark Miku.")
+        assert "cheerful" not in dark
+        assert h.model.models == ["", "dark"]
 
 
 async def test_she_keeps_her_distance():

@@ -128,20 +128,12 @@ async def test_her_evil_self_has_another_persona_and_model_and_survives_a_restar
         await world.shelf.written()
     async with hands(SECTIONS, disk=world.disk) as later:
         feature = chat_of(later)
-        asked_model = []
-        complete = later.model.complete
-
-        async def seen(messages, **how):
-            asked_model.append(how["model"])
-            return await complete(messages, **how)
-
-        later.model.complete = seen
         await feature.take(later.chat.says("hi", is_addressed=True))
         assert later.model.asked[0][0].content.startswith("I am dark Miku.")
-        assert asked_model == ["dark"]
+        assert later.model.models == ["dark"]
         assert await feature.command(call("evil", "off")) == "Miku is writing."
         await feature.take(later.chat.says("hi", is_addressed=True))
-        assert asked_model == ["dark", ""]
+        assert later.model.models == ["dark", ""]
         assert "on" in await feature.command(call("evil", "perhaps"))
 
 
