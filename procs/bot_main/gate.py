@@ -60,6 +60,8 @@ class SessionGate:
         self._rows = {row.name: row for row in rows}
         self._levels = bus.follow("control.session.")
         self._closure = Closure(self._now_ms(), is_wanted)
+        self._told: set[str] = set()
+        """Features of which the log has that they stand back, since the gate was last open."""
         self._work: set[Work] = set()
         self._applied: set[str] = set()
         """Living sessions for which all has been put aside."""
@@ -76,6 +78,15 @@ class SessionGate:
         """See `Gate.is_open`."""
         assert feature in self._rows, feature
         return self._is_open()
+
+    def may_begin(self, feature: str) -> bool:
+        """See `Gate.may_begin`."""
+        if self.is_open(feature):
+            return True
+        if self._closure.is_held and feature not in self._told:
+            self._told.add(feature)
+            self._bus.log.info("feature stands back", feature=feature, action=self._rows[feature].action)
+        return False
 
     async def opened(self, feature: str) -> None:
         """See `Gate.opened`."""
@@ -108,7 +119,10 @@ class SessionGate:
     def _is_open(self) -> bool:
         now_ms = self._now_ms()
         self._closure.observe(((src, s, state.phase) for src, s, state in self._levels.items()), now_ms)
-        return self._closure.is_open(now_ms)
+        is_open = self._closure.is_open(now_ms)
+        if is_open:
+            self._told.clear()
+        return is_open
 
     def _look(self, tasks: asyncio.TaskGroup) -> None:
         """Close for new sessions, forget those that are over."""

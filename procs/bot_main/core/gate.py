@@ -112,6 +112,11 @@ class Closure:
             if lost_ms is None or (self._is_wanted(key[1]) and now_ms - lost_ms < LOST_MS)
         }
 
+    @property
+    def is_held(self) -> bool:
+        """Whether a session is known that holds them back."""
+        return bool(self._held)
+
     def is_open(self, now_ms: int) -> bool:
         """Whether features may begin something, as far as was observed."""
         return now_ms - self._began_ms >= UNKNOWN_MS and not self._held

@@ -2,12 +2,12 @@
 
 A file of this folder has `make(kit) -> Feature` and a row in `core/gate.py`; nothing else knows it. A
 feature never asks whether a session runs: the house offers it messages only while its gate is open, and
-whatever it does by itself it does inside `kit.gate.work(name)`.
+whatever it does by itself it does inside `kit.gate.work(name)`, once `kit.gate.may_begin(name)` lets it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -25,6 +25,10 @@ class Gate(Protocol):
 
     def is_open(self, feature: str) -> bool:
         """Whether the feature may begin something now."""
+        ...
+
+    def may_begin(self, feature: str) -> bool:
+        """As `is_open`, asked for something that is due: if it must wait, the log has it, once a session."""
         ...
 
     async def opened(self, feature: str) -> None:
@@ -104,11 +108,15 @@ class Unasked:
 async def look_for_ever(
     gate: Gate, feature: str, look: Callable[[], Awaitable[object]], every_s: float
 ) -> None:
-    """Look every so many seconds whether there is something to do; while the gate is closed, don't."""
+    """Look every so many seconds whether there is something to do, and as soon as a closed gate opens.
+
+    It is looked while the gate is closed too, so that the log has what is due then: see `Gate.may_begin`.
+    """
     while True:
-        await gate.opened(feature)
         await look()
-        await asyncio.sleep(every_s)
+        pause = asyncio.sleep(every_s) if gate.is_open(feature) else gate.opened(feature)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(pause, every_s)
 
 
 class Hearing(Feature, Protocol):

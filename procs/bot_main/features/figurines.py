@@ -63,7 +63,7 @@ class Figurines(Unasked):
     async def look(self) -> None:
         """Poll if it is time, and tell what must be told; one poll however long the pause was."""
         now_ns = self._kit.bus.clock.mono_ns()
-        if now_ns < self._due_ns or not self._kit.gate.is_open(self.name):
+        if now_ns < self._due_ns or not self._kit.gate.may_begin(self.name):
             return
         self._due_ns = now_ns + round(self._settings.poll_every_s * 1e9)
         try:

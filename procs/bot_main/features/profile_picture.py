@@ -65,7 +65,8 @@ class ProfilePicture(Unasked):
             worn, now_ms = self._worn, self._now_ms
             every_ms = round(self._settings.every_h * 3_600_000)
             mood = wanted_mood(worn, mood_now(self._kit.shelf), every_ms, now_ms)
-            if not mood or wait_ms(worn.tried_ms, now_ms):
+            is_due = mood and not wait_ms(worn.tried_ms, now_ms)
+            if not is_due or not self._kit.gate.may_begin(self.name):
                 return False
             async with self._kit.gate.work(self.name) as allowed:
                 return allowed and await self._change(worn, mood)

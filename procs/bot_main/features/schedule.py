@@ -84,7 +84,7 @@ class Schedule(Unasked):
         """A job of a guild that is away waits too, until it is too late for it and it is skipped."""
         if not self._is_there(job) and not job.is_too_late(self._now_ms):
             return False
-        return self._kit.gate.is_open(self.name) and self._kit.bus.clock.mono_ns() >= self._next_ns
+        return self._kit.bus.clock.mono_ns() >= self._next_ns and self._kit.gate.may_begin(self.name)
 
     def next_ms(self, job: Job, after_ms: int) -> int:
         return core.next_ms(job.when, after_ms, self._zone_of(job.guild_id))

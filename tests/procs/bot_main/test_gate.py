@@ -167,6 +167,13 @@ async def test_while_closed_no_work_begins():
             assert not allowed
 
 
+async def test_before_anything_is_known_of_sessions_nothing_is_told():
+    door = Door()
+    unknown = SessionGate(door.node)
+    assert not unknown.may_begin("schedule")
+    assert door.node.log.lines == []
+
+
 @pytest.mark.parametrize("behaviour", ["returns", "raises", "hangs"])
 async def test_what_comes_before_a_session_holds_it_up_for_a_bounded_time(behaviour, monkeypatch):
     monkeypatch.setattr(gate_module, "BEFORE_S", 0.05)
