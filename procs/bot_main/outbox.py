@@ -1,7 +1,8 @@
 """The outbox: answers what waits, oldest first, one channel at a time, each exactly once.
 
-An answer is on disk before its first page is posted, each page has a nonce made from the message's id, and
-it is a reply to the message: who comes back to life looks for replies that are there before it posts more.
+An answer, a digest or a notice is on disk before its first page is posted, each page has a nonce made from
+the message's id, and it is a reply to the message: who comes back to life looks for replies that are there
+before it posts more.
 """
 
 import asyncio
@@ -217,6 +218,7 @@ class Outbox:
 
     async def _post(self, row: Row) -> None:
         """Post the pages that are missing."""
+        await self._inbox.commit()  # what was folded into a digest or a notice is on disk first
         for number in range(row.n_posted, len(row.pages)):
             pings = row.pings if number == 0 else ()
             post = Post(row.pages[number], reply_to=row.id, pings=pings, nonce=row.nonce(number))

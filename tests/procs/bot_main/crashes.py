@@ -6,6 +6,7 @@ same chat. Between two lives Discord may have forgotten its nonces.
 
 import asyncio
 import random
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,12 @@ class Crashes:
         monkeypatch.setattr(inbox_module, "ThreadPoolExecutor", lambda *_, **__: Inline())
         monkeypatch.setattr(outbox_module, "PAUSE_S", 0)
 
-    async def life(self, messages: list[Incoming], die_at: int, *, lets_answer: bool = True) -> bool:
-        """One life; True if it came to its end."""
+    async def life(self, messages: list[Incoming], die_at: int, dropped: Sequence[Incoming] = ()) -> bool:
+        """One life; True if it came to its end.
+
+        Args:
+            dropped: messages that find no room.
+        """
         self.fuse = self.chat.fuse = Fuse()
         self.fuse.left = die_at
         inbox = Inbox(self.node, self.chat, CrashingStore(self.path, self.fuse), 100, 100)
@@ -116,12 +121,14 @@ class Crashes:
             for message in messages:
                 await inbox.put(message, is_marked=True)
                 self.promised.add(message.id)
-            if lets_answer:
-                work = [asyncio.create_task(outbox.run())]
-                while inbox.queue.rows and not work[0].done():
-                    await asyncio.sleep(0)
-                if work[0].done():
-                    await work[0]
+            for message in dropped:
+                await inbox.drop([message])
+                self.promised.add(message.id)
+            work = [asyncio.create_task(outbox.run())]
+            while inbox.queue.rows and not work[0].done():
+                await asyncio.sleep(0)
+            if work[0].done():
+                await work[0]
         except BaseException as error:
             if not is_kill(error):
                 raise
@@ -147,6 +154,13 @@ class Crashes:
             assert answer[0].startswith(f"to {id_}:")
             assert answer[-1].endswith("end")
             assert "".join(answer) == f"to {id_}: {ANSWER}"
+
+    def check_told(self, messages: list[Incoming]) -> None:
+        """Each author reads of each message once, in a digest or a notice."""
+        texts = [posted.post.text for posted in self.chat.posted]
+        for message in messages:
+            about = [text for text in texts if message.author.name in text]
+            assert len(about) == 1, (message.author.name, texts)
 
 
 def is_kill(error: BaseException) -> bool:

@@ -166,7 +166,7 @@ async def test_marks_that_could_not_be_taken_off_come_off_in_the_next_life(path:
         now.node.fake_clock.advance_ms(OLD_MS + 10_000)
         chat.fails("unreact", times=None)
         now.gate.open()
-        await until(lambda: not now.inbox.queue.rows)
+        await until(lambda: not SqliteQueue(path).load().rows)
     assert all(marks(chat, messages)), "Discord took none of them off"
     chat.mend("unreact")
     async with life(path, chat) as now:
