@@ -24,7 +24,7 @@ PERMISSIONS = (
     Permission("View Channels", 10, "see the channels she is to read, write and speak in"),
     Permission("Send Messages", 11, "answer"),
     Permission("Send Messages in Threads", 38, "answer in threads"),
-    Permission("Embed Links", 14, "show pictures she was asked for"),
+    Permission("Embed Links", 14, "show what the links of scheduled posts lead to"),
     Permission("Attach Files", 15, "post pictures and long lists as files"),
     Permission("Add Reactions", 6, "mark a message as heard"),
     Permission("Read Message History", 16, "reply to messages, and catch up with those written meanwhile"),

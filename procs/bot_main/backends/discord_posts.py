@@ -71,7 +71,7 @@ def edited(post: Post) -> Body:
 
 
 def _body(post: Post, text: str) -> Json:
-    flags = SUPPRESS_EMBEDS | (EPHEMERAL if post.is_hidden else 0)
+    flags = (0 if post.unfolds_links else SUPPRESS_EMBEDS) | (EPHEMERAL if post.is_hidden else 0)
     return {"content": text, "flags": flags, "allowed_mentions": _mentions(post)}
 
 

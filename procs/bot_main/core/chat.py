@@ -199,7 +199,7 @@ class File:
 
 @dataclass(frozen=True)
 class Post:
-    """What Miku writes. Nobody is ever pinged by it but those in `pings`, and no link unfolds."""
+    """What Miku writes. Nobody is ever pinged by it but those in `pings`; links unfold only where told."""
 
     text: str
     """Of any length: the backend divides it at 2,000 characters, code fences closed."""
@@ -213,6 +213,8 @@ class Post:
     files: tuple[File, ...] = ()
     is_hidden: bool = False
     """Answers to `Invoked` only: seen by who asked alone."""
+    unfolds_links: bool = False
+    """Whether Discord shows what its links lead to: only of words that an administrator has written."""
 
 
 @dataclass(frozen=True)

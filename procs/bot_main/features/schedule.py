@@ -7,6 +7,7 @@ done once, with a pause between two jobs, or skipped if it is too late for it.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from datetime import time
 from zoneinfo import ZoneInfo
 
@@ -123,14 +124,15 @@ class Schedule(Unasked):
         return gap_s != RETRY_S
 
     async def _post(self, job: Job, due_ms: int) -> None:
-        await self._say(job, due_ms, job.text)
+        """The words of an administrator: a link is for the video behind it."""
+        await self._say(job, due_ms, Post(job.text, unfolds_links=True))
 
     async def _bedtime(self, job: Job, due_ms: int) -> None:
         """Asleep is a mood with an end, so she wakes up even if nobody wakes her."""
         wakeup = self._jobs.get(f"wakeup-{job.guild_id}")
         end_ms = self.next_ms(wakeup, self._now_ms) if wakeup else self._now_ms + core.SLEEP_MS
         self._kit.shelf.put(MOOD, mood_key(job.guild_id), {"name": ASLEEP, "until_ms": end_ms})
-        await self._say(job, due_ms, core.line(core.GOODNIGHTS, due_ms // 86_400_000))
+        await self._say(job, due_ms, Post(core.line(core.GOODNIGHTS, due_ms // 86_400_000)))
 
     async def _wakeup(self, job: Job, due_ms: int) -> None:
         """Only who sleeps wakes up; her next mood is the rotation's."""
@@ -144,11 +146,10 @@ class Schedule(Unasked):
             self._kit.bus.log.info("nobody to greet", job=job.id)
             return
         greeting = core.line(core.BIRTHDAYS, due_ms // 86_400_000 + job.user_id, person.name)
-        await self._say(job, due_ms, f"{greeting} <@{job.user_id}>", (job.user_id,))
+        await self._say(job, due_ms, Post(f"{greeting} <@{job.user_id}>", pings=(job.user_id,)))
 
-    async def _say(self, job: Job, due_ms: int, text: str, pings: tuple[int, ...] = ()) -> None:
-        post = Post(text, pings=pings, nonce=core.nonce(job, due_ms))
-        await self._kit.chat.send(job.channel_id, post)
+    async def _say(self, job: Job, due_ms: int, post: Post) -> None:
+        await self._kit.chat.send(job.channel_id, replace(post, nonce=core.nonce(job, due_ms)))
 
     async def _noted(self) -> None:
         """The job's next time is on disk; if not, it is done all the same: a crash might repeat it."""

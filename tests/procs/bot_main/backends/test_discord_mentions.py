@@ -93,3 +93,10 @@ async def test_links_do_not_unfold(stage: Scene) -> None:
     await stage.chat.send(stage.general, Post("https://example.org/secret"))
     await stage.chat.send_masked(stage.general, Mask("Evil"), Post("https://example.org/secret"))
     assert [message.flags & 4 for message in stage.director.journal.sent] == [4, 4]
+
+
+async def test_links_that_an_administrator_has_written_unfold_and_ping_nobody(stage: Scene) -> None:
+    text = "@everyone https://example.org/video"
+    await stage.chat.send(stage.general, Post(text, unfolds_links=True))
+    (message,) = stage.director.journal.sent
+    assert (message.flags & 4, list(stage.director.journal.pings)) == (0, [])

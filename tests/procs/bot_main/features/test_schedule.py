@@ -78,6 +78,10 @@ async def test_a_weekly_post_is_listed_posted_and_removed():
         assert "1. Friday 18:00: New video" in await feature.command(call("schedule", "list"))
         assert await due(h, feature, "post")
         assert h.chat.texts() == ["New video: https://v.example/1"]
+        (posted,) = h.chat.posted
+        assert (posted.post.unfolds_links, posted.post.pings) == (True, ()), (
+            "the video is seen, nobody is called"
+        )
         there = datetime.fromtimestamp(h.now_ms() / 1000, BERLIN)
         assert (there.weekday(), there.hour, there.minute) == (4, 18, 0)
         assert "gone" in await feature.command(call("schedule", "remove 1"))
@@ -92,7 +96,7 @@ async def test_birthdays_are_greeted_by_name_at_nine():
         assert await due(h, feature, "birthday")
         (posted,) = h.chat.posted
         assert "Anna" in posted.post.text
-        assert posted.post.pings == (ANNA.id,)
+        assert (posted.post.unfolds_links, posted.post.pings) == (False, (ANNA.id,))
         there = datetime.fromtimestamp(h.now_ms() / 1000, BERLIN)
         assert (there.month, there.day, there.hour) == (12, 24, 9)
         await feature.command(call("birthday", "off", ANNA))
