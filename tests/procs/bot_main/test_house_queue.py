@@ -53,6 +53,7 @@ async def test_messages_of_a_session_are_marked_kept_and_answered_in_order_after
 async def test_what_waits_behind_an_answer_when_a_session_begins_is_kept_like_what_comes_in_it(
     tmp_path, probes, monkeypatch
 ):
+    monkeypatch.setattr("procs.bot_main.gate.FINISH_S", 60)
     model = HangingModel()
     async with living(tmp_path, TEXT, model=model) as home:
         answered, waits = [await home.says(text, is_addressed=True) for text in ("first", "second")]
