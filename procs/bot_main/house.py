@@ -42,7 +42,7 @@ class House:
         inbox: loaded.
         owner: command → feature that it belongs to.
         is_command: whether a message is a command; those that were missed are not carried out later.
-        gpu: what each card does now, for people.
+        gpu: what each card does in a session, for people.
         rows: the table.
     """
 
@@ -305,13 +305,14 @@ class House:
     def state(self) -> HouseState:
         """The house as it is now."""
         queue = self._inbox.queue
+        features = tuple(self._feature_state(row) for row in self._rows.values())
         return HouseState(
             mood=mood_now(self._kit.shelf),
             persona="evil" if is_evil(self._kit.shelf) else "miku",
             queued=sum(not row.pages for row in queue.rows.values()),
             oldest_queued_ms=queue.oldest_ms,
-            features=tuple(self._feature_state(row) for row in self._rows.values()),
-            gpu=self._gpu(),
+            features=features,
+            gpu={} if any(each.is_open for each in features) else self._gpu(),
         )
 
     def _feature_state(self, row: Row) -> FeatureState:

@@ -208,7 +208,7 @@ def lines(report: GpuReport) -> dict[str, str]:
             state = _unloaded(one.unloaded)
         told[name] = state
     for card in report.cards:
-        told[card.name] = f"{card.free_mib:,} of {card.total_mib:,} MiB free"
+        told[card.name] = f"{card.free_mib:,} of {card.total_mib:,} MiB free at the start"
     if report.code == "gpu_short":
         told["graphics memory"] = f"too little: {report.detail}"
     return told

@@ -85,9 +85,10 @@ class Home:
 
 
 @asynccontextmanager
-async def living(tmp_path, rows, chat=None, model=None, before=(), **limits):
+async def living(tmp_path, rows, chat=None, model=None, plan=None, **limits):
     node = MemoryNode("bot_main", ("control.session.",), FakeClock(wall_ms=WALL_MS))
     chat, model = chat or HandChat(), model or HandModel()
+    before = [lambda session: plan.before_session()] if plan else []
     shelf, closed = Shelf(node, DictDocuments()), SessionGate(node, before, rows=rows)
     node.fake_clock.advance_ms(2_000)
     sections = {TextSettings: TextSettings(), Personas: Personas()}
@@ -95,7 +96,12 @@ async def living(tmp_path, rows, chat=None, model=None, before=(), **limits):
     inbox = Inbox(node, chat, SqliteQueue(tmp_path / "queue.db"), limits.get("limit", 100), 50)
     await inbox.load()
     house = House(
-        kit, inbox, lambda command: command, lambda message: message.text.startswith("!miku"), rows=rows
+        kit,
+        inbox,
+        lambda command: command,
+        lambda message: message.text.startswith("!miku"),
+        gpu=plan.lines if plan else dict,
+        rows=rows,
     )
     tasks = [asyncio.create_task(each()) for each in (closed.run, shelf.run, house.run)]
     await asyncio.sleep(0.01)

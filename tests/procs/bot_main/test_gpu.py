@@ -128,7 +128,7 @@ async def test_a_session_that_would_not_fit_is_refused_or_warned_about(full_card
         report = await plan.before_session()
         assert (report.code, report.is_refused) == ("gpu_short", True)
         assert report.detail == "amd0: 4096 of 16384 MiB free, 9000 needed"
-        assert plan.lines()["amd0"] == "4,096 of 16,384 MiB free"
+        assert plan.lines()["amd0"] == "4,096 of 16,384 MiB free at the start"
     async with plan_of(full_card, **needed) as plan:
         assert not (await plan.before_session()).is_refused
 

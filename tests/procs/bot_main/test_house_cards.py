@@ -39,7 +39,7 @@ async def card_of_text(tmp_path):
         server, model = LlamaSwap(swap.url), Completions(swap.url, "qwen")
         node = MemoryNode(BotMain.name, BotMain.reads)
         plan = GpuPlan(node, GpuSettings(), [server], Vram(tmp_path / "absent", str(tmp_path)))
-        async with living(tmp_path, TEXT, model=model, before=[lambda _: plan.before_session()]) as home:
+        async with living(tmp_path, TEXT, model=model, plan=plan) as home:
             yield swap, home
         for each in (server, model):
             await each.close()
@@ -59,6 +59,19 @@ async def test_an_answer_that_finishes_in_time_is_given_before_the_card_is_freed
         await begin_session(home)
         assert home.answered() == [message.id]
         assert (swap.states, len(swap.chats)) == ({}, 1)
+
+
+async def test_the_plan_is_told_while_a_session_holds_and_no_longer(tmp_path):
+    async with card_of_text(tmp_path) as (swap, home):
+        swap.states = {"qwen": "ready"}
+        assert home.house.state().gpu == {}
+        await begin_session(home)
+        told = {"text": "only the model that speaks", "other server": "unloaded qwen"}
+        assert home.house.state().gpu == told
+        await home.sink(Phase.IDLE)
+        await home.says("hello", is_addressed=True)
+        await until(lambda: swap.states == {"qwen": "ready"})
+        assert home.house.state().gpu == {}, "nothing is unloaded any more"
 
 
 async def test_a_late_answer_gives_way_and_comes_once_after_the_session(tmp_path, monkeypatch):

@@ -123,7 +123,7 @@ def test_people_read_what_was_unloaded_and_what_is_free():
         "unloaded a, b, c, d, e ..."
     )
     assert told["other server 2"] == "nothing was loaded"
-    assert told["amd0"] == "4,096 of 16,368 MiB free"
+    assert told["amd0"] == "4,096 of 16,368 MiB free at the start"
     assert "9000 needed" in told["graphics memory"]
 
 
