@@ -30,6 +30,7 @@ from procs.bot_main.core.permissions import Level
 from procs.bot_main.courier import Courier
 from procs.bot_main.features.base import Call
 from procs.bot_main.guilds import EXPORT, Guilds
+from procs.bot_main.handing_over import hand_over
 from procs.bot_main.health import HealthBoard
 from procs.bot_main.herald import Herald
 from procs.bot_main.household import House
@@ -114,6 +115,7 @@ class Front:
             tasks.create_task(self._beat())
             if self._house:
                 tasks.create_task(self._house.run())
+                tasks.create_task(hand_over(self._sessions, self._house))
             tasks.create_task(self._chat.run(self.notify))
 
     def notify(self, event: ChatEvent) -> None:

@@ -77,6 +77,9 @@ class Herald:
         if conversation.intent.guild_id and code in CODES and not is_told:
             self._told.add(session)
             self._courier.post(self._voice.prompt_channel(conversation), Post(f"❌ {sentence(code)}"))
+        fallback = self._fallbacks.get(session)
+        for text in fallback.left_over() if fallback else ():
+            self._courier.post(self._voice.prompt_channel(conversation), Post(text))
 
     def look(self) -> None:
         """What is due because time has passed; called each second."""

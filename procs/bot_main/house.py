@@ -8,6 +8,7 @@ open and explained while it is not. Nothing in here waits for a chat, a model or
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib import import_module
 
 from bus.errors import BackendError, sentence
@@ -16,6 +17,7 @@ from bus.messages import FeatureState, HouseState
 from procs.bot_main.catching_up import CatchingUp
 from procs.bot_main.core.chat import Incoming, Person, Post
 from procs.bot_main.core.gate import FEATURES, Action, Notices, Row
+from procs.bot_main.core.queue_rows import Kept
 from procs.bot_main.features.base import Answering, Call, Feature, Kit
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.inbox import MARK, Inbox
@@ -44,6 +46,7 @@ class House:
         is_command: whether a message is a command; those that were missed are not carried out later.
         gpu: what each card does in a session, for people.
         rows: the table.
+        words: what a message asks her: of a command, what stands behind it.
     """
 
     def __init__(
@@ -54,11 +57,13 @@ class House:
         is_command: Callable[[Incoming], bool],
         gpu: Callable[[], dict[str, str]] = dict,
         rows: Sequence[Row] = FEATURES,
+        words: Callable[[Incoming], str] = lambda message: message.text,
     ) -> None:
         self._kit = kit
         self._inbox = inbox
         self._owner = owner
         self._gpu = gpu
+        self._words = words
         self._rows = {row.name: row for row in rows}
         self.features: dict[str, Feature] = {
             row.name: import_module(f"{PACKAGE}.{row.name}").make(kit) for row in rows
@@ -117,6 +122,17 @@ class House:
         """What is written in a channel after a message or a click is missed by an absence, even if nobody
         wrote there before."""
         self._offered.put(lambda: self._attend(channel_id, since_id))
+
+    async def take_over(self, messages: Sequence[Incoming]) -> bool:
+        """Prompts that are to be answered in writing, each looked at once more before that; whether they are
+        kept on disk now.
+        """
+        for message in messages:
+            if self._inbox.queue.put(message, is_marked=True) is Kept.WAITS:
+                self._inbox.queue.doubted.add(message.id)
+        is_kept = await self._inbox.commit()
+        self._inbox.changed.set()
+        return is_kept
 
     def online(self, sift: Callable[[Incoming], Incoming | None] = lambda message: message) -> None:
         """The gateway session is new: what was written meanwhile is fetched."""
@@ -286,7 +302,7 @@ class House:
         queued = [row.name for row in self._rows.values() if row.action is Action.QUEUED]
         named = next((name for name in queued if self.features[name].wants(message)), queued[0])
         feature: Answering = self.features[named]  # type: ignore[assignment]
-        return await feature.answer(message)
+        return await feature.answer(replace(message, text=self._words(message)))
 
     # --- what people see of it ----------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 """What the front asks of the rest of the bot: the text features behind one door."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from procs.bot_main.core.chat import Incoming, Person
@@ -44,6 +44,10 @@ class House(Protocol):
         Args:
             since_id: of a message or a click, whatever comes after it.
         """
+        ...
+
+    async def take_over(self, messages: Sequence[Incoming]) -> bool:
+        """Prompts that are to be answered in writing; whether they are kept on disk now."""
         ...
 
     def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:

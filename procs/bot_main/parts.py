@@ -5,6 +5,7 @@ Discord's library and the services of the features take a second to load, which 
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bus import Bus
@@ -25,7 +26,7 @@ from procs.bot_main.backends.scheduler import ApScheduler
 from procs.bot_main.backends.workflow_file import read_workflow
 from procs.bot_main.config import Config
 from procs.bot_main.core.chat import Incoming
-from procs.bot_main.core.commands import line_of, row_of, slash_commands
+from procs.bot_main.core.commands import line_of, row_of, slash_commands, words_of
 from procs.bot_main.core.personas import Personas
 from procs.bot_main.features.base import Kit
 from procs.bot_main.gate import SessionGate
@@ -59,7 +60,8 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
         inbox = Inbox(bus, chat, store, text.queue_limit, text.queue_per_user, health)
         await inbox.load()
         kit = Kit(bus, chat, gate, shelf, written, offered, sections(config, personas), config.bot.name)
-        return House(kit, inbox, _owner, _is_command(discord.prefix), gpu.lines)
+        is_command, words = _is_command(discord.prefix), partial(words_of, prefix=discord.prefix)
+        return House(kit, inbox, _owner, is_command, gpu.lines, words=words)
 
     zone = config.schedule.timezone
     closing = tuple(each.close for each in (written, *offered.values()) if hasattr(each, "close"))

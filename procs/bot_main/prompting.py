@@ -11,7 +11,6 @@ from bus.errors import BackendError
 from procs.bot_main.backends.base_chat import ChatBackend
 from procs.bot_main.core import commands
 from procs.bot_main.core.chat import Incoming, Person, Post
-from procs.bot_main.core.commands import Command
 from procs.bot_main.core.permissions import Level
 from procs.bot_main.core.running import Asked
 from procs.bot_main.courier import Courier
@@ -96,19 +95,9 @@ class Prompting:
 
     def reword(self, message: Incoming) -> bool:
         """A message has new words; False if it is no prompt that waits, or they ask for something else."""
-        text, verbatim = self._wording(message)
+        text, verbatim = commands.wording(message, self._prefix)
         is_prompt = 0 < len(text) <= MAX_CHARACTERS
         return is_prompt and self._sessions.reword(request_id(message.id), text, verbatim=verbatim)
-
-    def _wording(self, message: Incoming) -> tuple[str, bool]:
-        """What a message asks her, and whether it is to be read out; empty for another command."""
-        line = commands.line_of(message, self._prefix)
-        if line is None:
-            return message.text.strip(), False
-        asked = commands.parsed(line, self._prefix)
-        if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
-            return asked.arguments["text"].strip(), asked.row.name == "say"
-        return "", False
 
     def take_back(self, message_ids: tuple[int, ...]) -> None:
         """Messages are gone: they are answered no further."""

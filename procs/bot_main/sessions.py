@@ -6,7 +6,7 @@ is due is decided in `core/`.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -160,7 +160,7 @@ class Sessions:
         for conversation in self.all:
             if ended := conversation.take_back(request, self._now_ms()):
                 self._report_ended(conversation, ended)
-                self._tend(conversation)
+            self._tend(conversation)
 
     def reword(self, request: str, text: str, *, verbatim: bool) -> bool:
         """The prompt of a request has new words; False unless it waits."""
@@ -170,6 +170,11 @@ class Sessions:
                 self._commit(conversation)
                 return True
         return False
+
+    def repay(self, conversation: Conversation, requests: Collection[str]) -> None:
+        """Prompts that were owed are kept by somebody else now, on disk."""
+        conversation.repay(requests)
+        self._commit(conversation)
 
     def doubt(self) -> None:
         """What happens to messages is not told for a while: prompts that wait are reread before they run."""
@@ -213,13 +218,22 @@ class Sessions:
         state = self._bus.session(record.session)
         is_held = state is not None and state.phase in LIVE_PHASES
         if not is_held and self._wall_ms() - record.renewed_ms > STORED_INTENT_MS:
-            self._ledger.drop(record.session)
+            self._settle(record)
             return
         self.add(record.session, record.intent, record)
         prompts = (record.running, *record.waiting) if record.running else record.waiting
         for n_before, asked in enumerate(prompts):
             if asked.request:
                 self._answer(RequestAnswer(asked.request, True, record.session, asked.turn, waiting=n_before))
+
+    def _settle(self, record: Record) -> None:
+        """A session that is taken up no more: what it owes is still owed."""
+        if not (record.running or record.waiting or record.owed):
+            self._ledger.drop(record.session)
+            return
+        unwanted = replace(record.intent, wanted=False)
+        conversation = self.add(record.session, unwanted, record)
+        self.leave(conversation, Outcome(TurnKind.FAILED, "session_none"))
 
     async def _follow_sinks(self) -> None:
         async for change in self._bus.follow("control.session.").changes():

@@ -29,6 +29,7 @@ MIGRATIONS = (
         history TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     """,
+    "ALTER TABLE sessions ADD COLUMN owed TEXT NOT NULL DEFAULT '[]';",
 )
 """Steps are added, never changed."""
 
@@ -89,7 +90,7 @@ class SqliteStore:
         gone = [(session,) for session in self._unsaved - self._records.keys()]
 
         def work(db: sqlite3.Connection) -> None:
-            db.executemany("INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?,?,?)", rows)
+            db.executemany("INSERT OR REPLACE INTO sessions VALUES (?,?,?,?,?,?,?,?,?)", rows)
             db.executemany("DELETE FROM sessions WHERE session = ?", gone)
 
         self._file.transact(work)
@@ -136,6 +137,7 @@ def _row(record: Record) -> tuple[Any, ...]:
         _json(asdict(record.running) if record.running else None),
         _json([asdict(asked) for asked in record.waiting]),
         _json([[message.role, message.content] for message in record.history]),
+        _json([asdict(asked) for asked in record.owed]),
     )
 
 
@@ -143,7 +145,7 @@ def _record(row: tuple[Any, ...]) -> Record | None:
     """The record of a row; None if it is not one of ours."""
     session, renewed_ms, floor, issued, *texts = row
     try:
-        intent, running, waiting, history = map(json.loads, texts)
+        intent, running, waiting, history, owed = map(json.loads, texts)
         return Record(
             session,
             Intent(**intent),
@@ -153,6 +155,7 @@ def _record(row: tuple[Any, ...]) -> Record | None:
             Asked(**running) if running else None,
             tuple(Asked(**asked) for asked in waiting),
             tuple(ChatMessage(role, content) for role, content in history),
+            tuple(Asked(**asked) for asked in owed),
         )
     except (ValueError, TypeError):
         return None

@@ -173,6 +173,22 @@ def parsed(line: str, prefix: str) -> Command | Unclear:
     return _checked(row, _taken(row, rest), rest, prefix)
 
 
+def wording(message: Incoming, prefix: str) -> tuple[str, bool]:
+    """What a message asks her, and whether it is to be read out; empty for a command that asks nothing."""
+    line = line_of(message, prefix)
+    if line is None:
+        return message.text.strip(), False
+    asked = parsed(line, prefix)
+    if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
+        return asked.arguments["text"].strip(), asked.row.name == "say"
+    return "", False
+
+
+def words_of(message: Incoming, prefix: str) -> str:
+    """What the model is to answer: the text behind `ask`, else all of it."""
+    return wording(message, prefix)[0] or message.text
+
+
 def invoked(name: str, arguments: Mapping[str, str], prefix: str) -> Command | Unclear:
     """The command of a slash command or a button."""
     row = row_of(name)

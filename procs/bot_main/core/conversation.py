@@ -4,6 +4,7 @@ Everything that must outlive this process is in its `Record`.
 """
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import replace
 
 from bus.messages import (
@@ -15,6 +16,7 @@ from bus.messages import (
     TurnKind,
     TurnState,
 )
+from procs.bot_main.core.gate import LOST_MS
 from procs.bot_main.core.prompts import History, said_by
 from procs.bot_main.core.record import Ended, Record, Terms
 from procs.bot_main.core.requests import ChatOrigin
@@ -70,6 +72,9 @@ class Conversation:
         """Milliseconds from hand-over to first sound of the latest turns."""
         self.began = record is not None
         """Whether it was active once: then it outlives an absence of its sink."""
+        self.owed: tuple[Asked, ...] = record.owed if record else ()
+        """Prompts that are to be answered in writing, and that nobody else keeps yet."""
+        self._has_lost_sink = False
         if record:
             self.turns.resume(record.running, record.waiting, now_ms, terms.patience)
 
@@ -80,6 +85,7 @@ class Conversation:
         phase = state.phase if state else None
         if phase is not self.phase:
             self._changed_ms = now_ms
+            self._has_lost_sink = phase is None
         if phase is Phase.ACTIVE:
             self.began = True
         self.phase = phase
@@ -114,9 +120,9 @@ class Conversation:
         return 0 if self.intent.wanted else now_ms - self._withdrawn_ms
 
     def is_over(self, now_ms: int) -> bool:
-        """Whether it was left, and that was told for long enough to reach a sink that starts late."""
+        """Whether it was left, owes nothing, and told that long enough to reach a sink that starts late."""
         told = now_ms - self._withdrawn_ms > self._terms.start_ms
-        return not self.intent.wanted and self.phase in (None, Phase.IDLE) and told
+        return not self.intent.wanted and not self.owed and self.phase in (None, Phase.IDLE) and told
 
     @property
     def is_leaving(self) -> bool:
@@ -132,20 +138,26 @@ class Conversation:
 
     def overdue(self, now_ms: int) -> str:
         """Error code if the sink has kept people waiting for too long, else empty."""
-        if (
-            not self.intent.wanted
-            or self.phase is Phase.ACTIVE
-            or now_ms - self._changed_ms <= self._terms.start_ms
-        ):
+        if not self.intent.wanted or self.phase is Phase.ACTIVE:
+            return ""
+        # A sink that is lost is not waited for once the gate is open: what is asked is answered in writing.
+        limit_ms = LOST_MS if self._has_lost_sink and self.began else self._terms.start_ms
+        if now_ms - self._changed_ms <= limit_ms:
             return ""
         return "sink_failed" if self.began else "session_start_timeout"
 
     def lose_sink(self, now_ms: int) -> Ended | None:
-        """The sink is gone: what it played is lost with it, what waits may still be answered."""
+        """The sink is gone: what it played is lost with it, what waits may still be answered.
+
+        A prompt of the chat whose answer was not written to its end waits again, before the others.
+        """
         if self.turns.running is None:
             return None
         self.turns.running.fail(self.intent.sink, "sink_failed")
-        return self.end_turn(Outcome(TurnKind.FAILED, "sink_failed"), now_ms)
+        ended = self.end_turn(Outcome(TurnKind.FAILED, "sink_failed"), now_ms)
+        if ended.is_owed and self.turns.again(ended.asked):
+            self.repay([ended.asked.request])
+        return ended
 
     def renew(self, wall_ms: int, every_ms: int) -> None:
         """Stand by the intent unless that was done within `every_ms`; the clock may have stepped back."""
@@ -189,6 +201,7 @@ class Conversation:
     def take_back(self, request: str, now_ms: int) -> Ended | None:
         """A prompt was deleted: it waits no longer, or is not answered any further."""
         running = self.turns.running
+        self.repay([request])
         if running and running.asked.request == request:
             return self.end_turn(Outcome(TurnKind.CUT), now_ms)
         waiting = self.turns.find(request)
@@ -196,6 +209,22 @@ class Conversation:
             return None
         self.turns.drop(waiting)
         return Ended(waiting.turn, Outcome(TurnKind.CUT), asked=waiting)
+
+    def repay(self, requests: Collection[str]) -> None:
+        """Prompts are owed no longer: somebody else keeps them, or they were taken back."""
+        self.owed = tuple(asked for asked in self.owed if asked.request not in requests)
+
+    def _owes(self, asked: Asked, outcome: Outcome) -> bool:
+        """Whether a prompt without its whole answer is to be answered in writing; if so, it is kept.
+
+        So it is where she can't speak: the session ends unasked, or its sink is away. Only a message can be
+        answered later; a text to be read out needs no answer.
+        """
+        can_speak = self.intent.wanted and self.phase is Phase.ACTIVE
+        if can_speak or outcome.kind is not TurnKind.FAILED or asked.verbatim or not asked.channel_id:
+            return False
+        self.owed += (asked,)
+        return True
 
     def start_turn(self, now_ms: int) -> Running | None:
         """The prompt to hand over now, if any."""
@@ -236,6 +265,8 @@ class Conversation:
         if running.first_sound_ms:
             self.first_sounds.append(running.first_sound_ms)
         at_fault = outcome.kind is TurnKind.FAILED and running.is_model_at_fault
+        is_tried = running.is_written or running.has_model_failed
+        is_owed = not is_tried and self._owes(asked, outcome)
         elapsed_ms = now_ms - running.started_ms
         return Ended(
             running.turn,
@@ -247,13 +278,18 @@ class Conversation:
             at_fault,
             running.was_heard,
             running.is_shortened,
+            is_owed,
         )
 
     def end_all(self, outcome: Outcome, now_ms: int) -> list[Ended]:
         """The running turn and all waiting ones are over."""
         waiting = self.turns.cut()
         running = [self.end_turn(outcome, now_ms)] if self.turns.running else []
-        return running + [Ended(asked.turn, outcome, asked=asked) for asked in waiting]
+        return running + [self._never_ran(asked, outcome) for asked in waiting]
+
+    def _never_ran(self, asked: Asked, outcome: Outcome) -> Ended:
+        text, is_owed = asked.text if asked.verbatim else "", self._owes(asked, outcome)
+        return Ended(asked.turn, outcome, asked=asked, text=text, was_heard=False, is_owed=is_owed)
 
     # --- what is published and stored ------------------------------------------------------------
 
@@ -275,4 +311,5 @@ class Conversation:
             turns.running.asked if turns.running else None,
             tuple(turns.waiting),
             self.history.messages,
+            self.owed,
         )

@@ -11,6 +11,7 @@ IN_FULL = "📜 (Too long to be spoken here, so this is all of it): {text}"
 TOO_LONG = "📜 That is longer than I may speak here: I have read the beginning."
 QUIET = "🌙 (Quiet hours, in writing): {text}"
 UNANSWERED = "⚠️ I could not answer this one. Ask me again."
+LEFT_OVER = "⚠️ {many} without an answer. Ask me again."
 PUT_OUT = ("voice_kicked", "voice_channel_gone", "voice_guild_gone")
 """Ends after which nobody wants to read on."""
 RESTORED = "🎤 My voice is back."
@@ -22,6 +23,7 @@ class Fallback:
     def __init__(self) -> None:
         self._code = ""
         """Why the voice is away, empty while it is there."""
+        self._n_left_over = 0
 
     def texts(self, ended: Ended, *, is_over: bool = False) -> list[str]:
         """What to write about a turn that is over.
@@ -29,22 +31,42 @@ class Fallback:
         Args:
             is_over: whether the session ended with it: why is told for all its turns at once.
         """
-        if ended.outcome.kind is TurnKind.CUT:
-            return []
         if is_over:
-            is_lost = ended.text and ended.outcome.code not in PUT_OUT
-            form = QUIET if ended.outcome.code == "quiet_hours" else AS_TEXT
-            return [form.format(text=ended.text)] if is_lost else []
-        if ended.outcome.kind is TurnKind.DONE and not ended.was_heard:
-            return [UNSPOKEN.format(text=ended.text)] if ended.text.strip() else []
+            return self._last_texts(ended)
+        if ended.is_owed or ended.outcome.kind is TurnKind.CUT:
+            return []
         if ended.outcome.kind is TurnKind.DONE:
-            was_away, self._code = bool(self._code), ""
-            restored = [RESTORED] if was_away and ended.received else []
-            return restored + _in_full(ended)
+            return self._done(ended)
         if ended.is_model_at_fault:
             return [f"{CONFUSED}\n{_told(ended.outcome.code)}"]
-        answer = AS_TEXT.format(text=ended.text) if ended.text else UNANSWERED
-        return [*self._notice(ended.outcome.code), answer]
+        if not ended.text:
+            return [f"⚠️ {_told(ended.outcome.code)}", UNANSWERED]
+        return [*self._notice(ended.outcome.code), AS_TEXT.format(text=ended.text)]
+
+    def _done(self, ended: Ended) -> list[str]:
+        if not ended.was_heard:
+            return [UNSPOKEN.format(text=ended.text)] if ended.text.strip() else []
+        was_away, self._code = bool(self._code), ""
+        restored = [RESTORED] if was_away and ended.received else []
+        return restored + _in_full(ended)
+
+    def _last_texts(self, ended: Ended) -> list[str]:
+        """Of a turn that ends with its session; those of which nothing is left are counted."""
+        was_put_out = ended.outcome.code in PUT_OUT and ended.was_heard
+        if ended.is_owed or ended.outcome.kind is TurnKind.DONE or was_put_out:
+            return []
+        if ended.text and ended.outcome.kind is TurnKind.FAILED:
+            form = QUIET if ended.outcome.code == "quiet_hours" else AS_TEXT
+            return [form.format(text=ended.text)]
+        self._n_left_over += bool(ended.asked.person) and not ended.was_heard
+        return []
+
+    def left_over(self) -> list[str]:
+        """How many prompts of people the end of the session has left without any answer, told once."""
+        n_prompts, self._n_left_over = self._n_left_over, 0
+        if not n_prompts:
+            return []
+        return [LEFT_OVER.format(many="1 prompt is" if n_prompts == 1 else f"{n_prompts} prompts are")]
 
     def _notice(self, code: str) -> list[str]:
         """Cause and remedy, once until the voice is back or fails for another reason."""

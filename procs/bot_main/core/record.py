@@ -37,6 +37,8 @@ class Record:
     running: Asked | None
     waiting: tuple[Asked, ...]
     history: tuple[ChatMessage, ...]
+    owed: tuple[Asked, ...] = ()
+    """Prompts that nobody can speak the answer of; they are to be answered in writing."""
 
 
 def session_id(wall_ms: int, token: str) -> str:
@@ -64,6 +66,8 @@ class Ended:
     """Whether any sound of it was played."""
     is_shortened: bool = False
     """Whether it was longer than what was to be spoken of it."""
+    is_owed: bool = False
+    """Whether what was asked will be answered all the same: by another turn, or in writing."""
 
 
 def intent_behind(state: SessionState) -> Intent:

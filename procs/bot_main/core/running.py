@@ -172,8 +172,13 @@ class Running:
     @property
     def is_model_at_fault(self) -> bool:
         """Whether it was the model that failed, or a reply that never came."""
-        named = bool(self._failures.keys() & {MODEL, HAND_OVER}) or bool(self._model_code)
-        return named or (not self._failures and not self._text and not self.asked.verbatim)
+        nothing_came = not self._failures and not self._text and not self.asked.verbatim
+        return self.has_model_failed or nothing_came
+
+    @property
+    def has_model_failed(self) -> bool:
+        """Whether the model said so, or could not be asked."""
+        return bool(self._failures.keys() & {MODEL, HAND_OVER}) or bool(self._model_code)
 
     @property
     def text(self) -> str:
@@ -189,6 +194,11 @@ class Running:
     def was_heard(self) -> bool:
         """Whether any sound of it was played."""
         return self._played_ms > 0
+    @property
+    def is_written(self) -> bool:
+        """Whether its text stands there to the end."""
+        return self.asked.verbatim or bool(self._text and not self._writing)
+
 
     @property
     def _text(self) -> str:

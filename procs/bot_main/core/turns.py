@@ -52,6 +52,17 @@ class Turns:
         self.waiting.append(accepted)
         return accepted
 
+    def again(self, ended: Asked) -> bool:
+        """A prompt whose turn has ended is the next one to run, in a turn of its own; False if no number is
+        left before those that wait.
+        """
+        turn = ended.turn + 1
+        if self.waiting and self.waiting[0].turn <= turn:
+            return False
+        self.issued = max(self.issued, turn)
+        self.waiting.appendleft(replace(ended, turn=turn))
+        return True
+
     def find(self, request: str) -> Asked | None:
         """The prompt that came by a request, while it waits."""
         return next((asked for asked in self.waiting if asked.request == request), None)

@@ -1,7 +1,7 @@
 """An evening in a Discord server: bot_main with a chat played by hand, and everybody around it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from bus.errors import BackendError
 from bus.messages import Intent, NodeState, Phase, VoiceLink
 from bus.testing import MemoryNode
-from procs.bot_main import front, links, shelf
+from procs.bot_main import front, handing_over, links, shelf
 from procs.bot_main.app import ChatSide
 from procs.bot_main.backends.base_documents import Document
 from procs.bot_main.core.chat import Incoming, Person
@@ -54,6 +54,7 @@ class NotingHouse:
         self.gone: list[int] = []
         self.calls: list[Call] = []
         self.passed_over: list[Incoming] = []
+        self.taken_over: list[Incoming] = []
         self.attended: list[tuple[int, int]] = []
         self.sift: Callable[[Incoming], Incoming | None] = lambda message: message
         self.n_online = 0
@@ -83,6 +84,10 @@ class NotingHouse:
 
     def attend(self, channel_id: int, since_id: int) -> None:
         self.attended.append((channel_id, since_id))
+
+    async def take_over(self, messages: Sequence[Incoming]) -> bool:
+        self.taken_over += messages
+        return True
 
     def online(self, sift: Callable[[Incoming], Incoming | None]) -> None:
         self.n_online += 1
@@ -163,6 +168,7 @@ class Evenings:
         monkeypatch.setattr(shelf, "RETRY_S", 0.005)
         monkeypatch.setattr(links, "BEAT_S", 0)
         monkeypatch.setattr(front, "BEAT_S", 0)
+        monkeypatch.setattr(handing_over, "LOOK_S", 0)
         self.lives = lives
         self.documents = MemoryDocuments()
         self.chat = HandChat()

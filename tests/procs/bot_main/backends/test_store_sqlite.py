@@ -31,8 +31,9 @@ RECORD = Record(
     running=Asked(1_006, "r1", "Ann", "hi"),
     waiting=(Asked(1_007, "r2", "Ben 😀", "read this", verbatim=True),),
     history=(ChatMessage("user", "Ann: hällo\n"), ChatMessage("assistant", "音")),
+    owed=(Asked(1_001, "m17", "Ann", "and then?", person=2**60, channel_id=2**61),),
 )
-OTHER = dataclasses.replace(RECORD, session="20261120-173001-c3d4", running=None, waiting=(), history=())
+OTHER = dataclasses.replace(RECORD, session="20261120-173001-c3d4", running=None, waiting=(), history=(), owed=())
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def test_a_file_of_an_older_version_is_brought_up_to_date(file: Path, monkeypatc
     monkeypatch.setattr("procs.bot_main.backends.store_sqlite.MIGRATIONS", (*MIGRATIONS, step))
     assert records(file) == [RECORD]
     with closing(sqlite3.connect(file)) as db:
-        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+        assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS) + 1,)
         assert db.execute("SELECT floor_ms FROM sessions").fetchone() == (RECORD.floor,)
 
 

@@ -38,15 +38,46 @@ def test_a_model_that_fails_is_no_outage_of_the_voice():
     assert fallback.texts(ended()) == []
 
 
-def test_a_prompt_without_any_answer_is_not_passed_over():
-    assert Fallback().texts(ended("sink_failed", ""))[-1] == UNANSWERED
+def test_a_prompt_without_any_answer_is_not_passed_over_and_promised_nothing():
+    fallback = Fallback()
+    for _ in range(2):
+        assert fallback.texts(ended("sink_failed", "")) == [f"⚠️ {sentence('sink_failed')}", UNANSWERED]
+    assert "Until then I write" in fallback.texts(ended("sink_failed"))[0]
+
+
+def test_of_what_is_answered_later_nothing_is_said_now():
+    owed = replace(ended("sink_failed", "It i"), is_owed=True)
+    assert Fallback().texts(owed) == []
+    assert Fallback().texts(owed, is_over=True) == []
 
 
 @pytest.mark.parametrize(
-    ("code", "texts"), [("voice_lost", [ANSWER]), ("voice_kicked", []), ("voice_channel_gone", [])]
+    ("code", "was_heard", "texts"),
+    [
+        ("voice_lost", True, [ANSWER]),
+        ("voice_kicked", True, []),
+        ("voice_channel_gone", True, []),
+        ("voice_kicked", False, [ANSWER]),
+    ],
 )
-def test_at_the_end_of_a_session_the_answer_is_kept_unless_she_was_put_out(code: str, texts: list[str]):
-    assert Fallback().texts(ended(code), is_over=True) == texts
+def test_at_the_end_of_a_session_the_answer_is_kept_unless_she_was_put_out_speaking_it(
+    code: str, was_heard: bool, texts: list[str]
+):
+    assert Fallback().texts(replace(ended(code), was_heard=was_heard), is_over=True) == texts
+
+
+def test_prompts_that_an_end_leaves_over_are_counted_once():
+    fallback = Fallback()
+    assert fallback.left_over() == []
+    waited = Ended(1, Outcome(TurnKind.CUT), asked=Asked(1, person=7), was_heard=False)
+    heard, of_the_bus = replace(waited, was_heard=True), replace(waited, asked=Asked(1))
+    for each in (waited, heard, of_the_bus):
+        assert fallback.texts(each, is_over=True) == []
+    assert fallback.left_over() == ["⚠️ 1 prompt is without an answer. Ask me again."]
+    assert fallback.left_over() == []
+    for code in ("voice_lost", "voice_kicked"):
+        assert fallback.texts(replace(waited, outcome=Outcome(TurnKind.FAILED, code)), is_over=True) == []
+    assert fallback.left_over() == ["⚠️ 2 prompts are without an answer. Ask me again."]
 
 
 def test_what_was_stopped_is_not_written():
