@@ -260,6 +260,14 @@ CODES: dict[str, Code] = {
         "The voice connection was lost and could not be restored.",
         "Let her join again; the log of discord_voice has the close code.",
     ),
+    "voice_interrupted": Code(
+        "Her voice does not get through to the voice channel at the moment.",
+        "It is tried again by itself; the log of discord_voice has the reason.",
+    ),
+    "voice_muted": Code(
+        "A moderator has muted her in this server, so nobody hears her.",
+        "Right-click her in the voice channel and take the server mute off.",
+    ),
     "voice_rate_limited": Code(
         "Discord limits how often she may join.",
         "Wait half a minute, then let her join again.",

@@ -104,6 +104,8 @@ class VoiceLink:
     """For the voice server alone."""
     code: str = ""
     """Error code once she was put out, else empty."""
+    silenced: str = ""
+    """Error code while she is in the channel and may not speak there, else empty."""
 
 
 @dataclass(frozen=True)
@@ -167,13 +169,18 @@ class PlayoutState:
     underruns: int = 0
     """Times a turn ran dry, since the session started."""
     sent: int = 0
-    """Frames with sound that left, since the session started."""
+    """Frames with sound that left, since the session started; not those that nobody could decrypt."""
     nulled: int = 0
-    """Frames of silence that had to stand in for missing sound."""
+    """Frames of silence that left in place of missing sound."""
     late: int = 0
     """Frames that left more than 20 ms after their deadline."""
     recording: str = ""
     """File name (no path) of the sound of `turn`, where the sink keeps one."""
+    deficit: int = 0
+    """Frames that were due while turns sounded (3,000 a minute) and did not leave, since the session started;
+    those regained after a stall are taken off again."""
+    code: str = ""
+    """Error code if `finished_turn` was given up, else empty."""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ TURN = 1_790_000_000_123
 SAMPLES = (
     Intent(True, "discord_voice", TURN, 3, 11, 22, 33, "console"),
     SessionState("discord_voice", Phase.ACTIVE, TURN, 3, "session_active", "sink_failed", 11, 22, 33, 4),
-    VoiceLink(4, 1, 11, 22, "voice-session", "voice.example:443", "voice-token", "voice_kicked"),
+    VoiceLink(4, 1, 11, 22, "session", "voice.example:443", "voice-token", "voice_kicked", "voice_stage"),
     FeatureState("drawing", True, "blocked", "llm_failed", "Image generation"),
     HouseState("bubbly", "miku", 3, TURN, (FeatureState("vision", False, "blocked"),), {"nvidia": "voice"}),
     TurnState(TURN, TURN + 1, 60_000),
-    PlayoutState(TURN, 1240, 380, TURN - 1, 2, 62, 3, 1, "a.wav"),
+    PlayoutState(TURN, 1240, 380, TURN - 1, 2, 62, 3, 1, "a.wav", 4, "voice_interrupted"),
     Mark(120, 4, 9),
     SpokenState(TURN, 2400, True, (Mark(0, 0, 5), Mark(300, 6, 12)), True),
     ReplyState(TURN, "Hello, ミク!", True, "stop"),

@@ -82,6 +82,23 @@ def test_a_voice_that_dies_is_told_once_and_answers_are_written_until_it_is_back
     assert lounge.words().endswith(letters("Well again."))
 
 
+def test_over_a_long_outage_of_the_voice_connection_answers_are_written_until_it_is_back(lounge):
+    since = len(lounge.bot.texts())
+    lounge.remote.faults.arm(point="voice_identify", do="silence", times=None)
+    lounge.bot.voice_closes(code=4002)
+    lounge.says("Sing for us")
+    wait_until(lambda: AS_TEXT + ANSWER in written(lounge, since))
+    assert written(lounge, since)[0].startswith(f"⚠️ {sentence('voice_interrupted')}")
+    lounge.says("!miku say Nobody hears this.")
+    wait_until(lambda: written(lounge, since)[2:] == [f"{AS_TEXT}Nobody hears this."])
+    lounge.remote.faults.disarm()
+    wait_until(lounge.bot.is_connected)
+    lounge.says("!miku say Well again.")
+    wait_until(lambda: written(lounge, since)[3:] == ["🎤 My voice is back."])
+    assert lounge.words().endswith(letters("Well again."))
+    assert letters("Nobody") not in lounge.words()
+
+
 def test_a_model_that_is_gone_is_told_and_the_session_lives(lounge):
     lounge.model.stop()
     said = lounge.answer("Sing for us")

@@ -33,9 +33,10 @@ SESSION_COLUMNS = (
     Column("phase", "phase", is_cut=True),
     Column("active turn", "active", is_number=True),
     number("played ms", "played_ms"),
-    number("buffered ms", "buffered_ms"),
-    number("underruns", "underruns"),
+    number("buffer ms", "buffered_ms"),
+    number("dry", "underruns"),
     number("late", "late"),
+    number("deficit", "deficit"),
 )
 """As many as fit into 100 columns of a terminal; floors and leases are on the board of `watch-control`."""
 

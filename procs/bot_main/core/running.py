@@ -15,6 +15,8 @@ MODEL = "llm_streamer"
 VOICE = "tts_bridge"
 HAND_OVER = "bot_main"
 """Stages whose failures mean different things; any other one is the sink."""
+SINK = "sink"
+"""The sink by its level, which comes even where its event is lost."""
 
 AFTER_FAILURE_MS = 3_000
 """Once a stage has failed, the others have this long between two signs of progress: what is under way is
@@ -132,6 +134,8 @@ class Running:
             self._played_ms = playout.played_ms  # a client's word on what it heard may take some back
         self._is_unheard = self._played_ms > 0 and not is_ours
         self._finished |= playout is not None and playout.finished_turn >= self.turn
+        if playout and playout.finished_turn == self.turn and playout.code:
+            self.fail(SINK, playout.code)
 
     def _miss(
         self,
@@ -191,14 +195,14 @@ class Running:
         return self._spoken is not None and self._spoken.is_shortened
 
     @property
-    def was_heard(self) -> bool:
-        """Whether any sound of it was played."""
-        return self._played_ms > 0
-    @property
     def is_written(self) -> bool:
         """Whether its text stands there to the end."""
         return self.asked.verbatim or bool(self._text and not self._writing)
 
+    @property
+    def was_heard(self) -> bool:
+        """Whether any sound of it was played."""
+        return self._played_ms > 0
 
     @property
     def _text(self) -> str:

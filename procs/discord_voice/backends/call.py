@@ -53,7 +53,8 @@ class Call:
         self._arrived: asyncio.Future[None] | None = None
         self._stretches: asyncio.Queue[Source] = asyncio.Queue(QUEUE)
         self._stretch: Stretch | None = None
-        self._mouth = Mouth(lambda: self.connection, lambda: self._credentials.ends_connection, mono_ns)
+        self._had_listeners = False
+        self._mouth = Mouth(self, mono_ns)
         self._tasks: list[asyncio.Task[None]] = []
         self._is_speaking = False
         self._counts = dict.fromkeys(COUNTS, 0)
@@ -63,6 +64,22 @@ class Call:
         """The one that stands; also while its WebSocket is being resumed."""
         found = self._connection
         return found if found is not None and found.is_open else None
+
+    @property
+    def is_to_end(self) -> bool:
+        """Whether that one may end at any moment."""
+        return self._credentials.ends_connection
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody else is in the channel, or was when the last connection ended."""
+        connection = self.connection
+        return connection.has_listeners if connection is not None else self._had_listeners
+
+    @property
+    def silenced(self) -> str:
+        """Error code while she may not speak where she is, else empty."""
+        return self._credentials.silenced
 
     # --- what is asked of it ------------------------------------------------------------------------
 
@@ -231,6 +248,8 @@ class Call:
         self._counts = self.counts()
         connection, self._connection = self._connection, None
         if connection is not None:
+            if connection.is_open:
+                self._had_listeners = connection.has_listeners
             await connection.close()
 
     # --- sound --------------------------------------------------------------------------------------

@@ -58,6 +58,11 @@ class Credentials:
         return link.code if link is not None and not link.channel_id else ""
 
     @property
+    def silenced(self) -> str:
+        """Error code while she may not speak in the channel, as the newest say. From any thread."""
+        return self._newest.silenced if self._newest is not None else ""
+
+    @property
     def ends_connection(self) -> bool:
         """Whether the connection that stands may end at any moment, since another one is to take its place.
         From any thread."""

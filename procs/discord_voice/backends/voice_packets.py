@@ -9,8 +9,8 @@ import time
 from procs.discord_voice.backends.voice_gateway import VoiceClient
 from procs.discord_voice.core.rtp import RtpClock
 
-HOLD_S, ALONE_S = 2.0, 0.5
-"""Sound waits so long for the encryption; the shorter where nobody is there to hear it."""
+ALONE_S = 0.5
+"""Where nobody is there to hear it, sound waits so long for the encryption."""
 _RTP = struct.Struct(">BBHII")
 _VERSION, _OPUS = 0x80, 0x78
 
@@ -33,30 +33,41 @@ class VoicePackets:
 
     @property
     def holds(self) -> bool:
-        """Whether sound should wait, since others are there and the encryption for them is not ready."""
+        """Whether sound should wait, since the encryption for others is not ready."""
         state = self._state
         if not state.dave_protocol_version or state.can_encrypt:
             self._unready_since = None
             return False
         now = time.monotonic()
         self._unready_since = since = self._unready_since or now
-        return now - since < (HOLD_S if self._client.others else ALONE_S)
+        return self.has_listeners or now - since < ALONE_S
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether anybody else is in the channel."""
+        return bool(self._client.others)
 
     def pause(self) -> None:
         """The next packet does not follow the last one without a gap."""
         self._rtp.pause()
 
-    def send(self, opus: bytes, now_ns: int) -> None:
-        """Let a frame leave; never waits. What can't be encrypted for the others does not leave."""
+    def send(self, opus: bytes, now_ns: int) -> bool:
+        """Let a frame leave; never waits. What can't be encrypted for the others does not leave.
+
+        Returns:
+            Whether it left.
+        """
         state = self._state
         try:
             frame = state.dave_session.encrypt_opus(opus) if state.dave_protocol_version else opus  # type: ignore[union-attr]
         except Exception:  # the library's own kinds; without a group there is no key
             self.n_unencrypted += 1
             self._rtp.pause()
-            return
+            return False
         header = _RTP.pack(_VERSION, _OPUS, *self._rtp.next(now_ns), state.ssrc)
         try:
             state.socket.send(self._client._encrypt_aead_xchacha20_poly1305_rtpsize(header, frame))
         except OSError:
             self.n_unsent += 1
+            return False
+        return True

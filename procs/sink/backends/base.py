@@ -45,6 +45,22 @@ class Source:
             self._on_edge()
         return played.pcm
 
+    def missed(self) -> None:
+        """The 20 ms read last did not leave; without this word they count as sent."""
+        with self._lock:
+            self._playout.missed()
+
+    def held(self) -> None:
+        """20 ms pass without reading, since nothing could leave."""
+        with self._lock:
+            self._playout.held()
+
+    def fail(self, code: str) -> None:
+        """Nobody can hear what sounds: its turn fails with this error code, and the stretch is over."""
+        with self._lock:
+            self._playout.fail(code, self._mono_ns())
+        self._on_edge()
+
     # --- the node's side ----------------------------------------------------------------------------
 
     def put(self, turn: int, frame: AudioFrame) -> None:

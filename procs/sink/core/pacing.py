@@ -48,6 +48,10 @@ class FrameClock:
         self._last_ns = now_ns
         return late_ns
 
+    def held(self) -> None:
+        """What is due is due 20 ms later."""
+        self._origin_ns += FRAME_NS
+
     def _deadline_ns(self) -> int:
         return self._origin_ns + self._n_left * FRAME_NS
 
@@ -55,7 +59,8 @@ class FrameClock:
 class PaceMeter:
     """How evenly frames left: the figures of a 20 ms sink, over any number of stretches.
 
-    A deficit is a frame that the stretch's own clock expected (3,000 a minute) and that did not leave.
+    A deficit is a frame that the stretch's own clock expected (3,000 a minute) and that did not leave: it was
+    too late, nothing could leave then, or its sink could not send it.
     """
 
     BIN_NS = 100_000
@@ -91,6 +96,15 @@ class PaceMeter:
         if self._last_ns is not None:
             self._note_gap(now_ns - self._last_ns)
         self._last_ns = now_ns
+
+    def missed(self) -> None:
+        """The frame that left last did not leave."""
+        self._deficit += 1
+
+    def held(self) -> None:
+        """20 ms of a stretch pass in which nothing can leave; what follows is late by none of it."""
+        self._deficit += 1
+        self._clock.held()
 
     @property
     def deficit(self) -> int:

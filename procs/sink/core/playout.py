@@ -15,6 +15,7 @@ from enum import Enum
 
 from bus.audio import FRAME_MS, SILENCE
 from bus.messages import AudioFrame, PlayoutState, TurnKind
+from procs.sink.core.departures import Departures
 from procs.sink.core.fade import join
 from procs.sink.core.pacing import PaceMeter
 
@@ -108,7 +109,9 @@ class Playout:
         self._sounding = False
         self._tail = b""
         self._dry_frames = 0
-        self._underruns = self._sent = self._nulled = 0
+        self._failed_code = ""
+        self._underruns = 0
+        self._departures = Departures()
         self._milestones: list[Milestone] = []
 
     # --- what comes in ------------------------------------------------------------------------------
@@ -157,6 +160,7 @@ class Playout:
     def next(self, now_ns: int) -> Played:
         """The next 20 ms, which leave at `now_ns`; END when the stretch is over and ever after."""
         turn = self._current
+        self._departures.settle()
         if not self._sounding:
             return Played(Kind.END)
         if turn.over:
@@ -164,11 +168,31 @@ class Playout:
         if turn.frames and (not self._dry_frames or self._enough(turn)):
             return self._frame(turn, now_ns)
         if not turn.frames and self._complete(turn):
-            self._finish(TurnKind.DONE if turn.final else TurnKind.FAILED, now_ns)
+            self._end(turn, now_ns)
             return self._close(now_ns)
         if self._dry_frames == PAUSE_AFTER_FRAMES:
             return self._close(now_ns)
         return self._silence(now_ns)
+
+    def missed(self) -> None:
+        """The 20 ms handed out last did not leave."""
+        self._departures.missed()
+        self.pace.missed()
+
+    def held(self) -> None:
+        """20 ms of a stretch pass in which nothing can leave; what is next is due so much later."""
+        if self._sounding:
+            self._departures.settle()
+            self.pace.held()
+
+    def fail(self, code: str, now_ns: int) -> None:
+        """What sounds can't be heard: its turn is given up, and the stretch is over."""
+        if not self._sounding:
+            return
+        if not self._current.over:
+            self._finish(TurnKind.FAILED, now_ns, code)
+        self._tail = b""
+        self._sounding = False
 
     # --- what is told -------------------------------------------------------------------------------
 
@@ -180,9 +204,11 @@ class Playout:
             buffered_ms=len(self._current.frames) * FRAME_MS,
             finished_turn=self._finished_turn,
             underruns=self._underruns,
-            sent=self._sent,
-            nulled=self._nulled,
+            sent=self._departures.sent,
+            nulled=self._departures.nulled,
             late=self.pace.late,
+            deficit=self.pace.deficit,
+            code=self._failed_code,
         )
 
     @property
@@ -243,14 +269,14 @@ class Playout:
         turn.next_out = frame.index + 1
         self._tail = frame.pcm
         self._dry_frames = 0
-        self._sent += 1
+        self._departures.give_sound()
         self.pace.left(now_ns)
         return Played(Kind.FRAME, pcm)
 
     def _silence(self, now_ns: int) -> Played:
         self._underruns += not self._dry_frames
         self._dry_frames += 1
-        self._nulled += 1
+        self._departures.give_silence()
         return self._fall_silent(now_ns)
 
     def _close(self, now_ns: int) -> Played:
@@ -266,17 +292,24 @@ class Playout:
         self.pace.left(now_ns)
         return Played(Kind.SILENCE, pcm)
 
-    def _finish(self, kind: TurnKind, now_ns: int) -> None:
+    def _end(self, turn: _Turn, now_ns: int) -> None:
+        """A turn of which nothing more will come has been played."""
+        if turn.final:
+            self._finish(TurnKind.DONE, now_ns)
+        else:
+            self._finish(TurnKind.FAILED, now_ns, "peer_lost")
+
+    def _finish(self, kind: TurnKind, now_ns: int, code: str = "") -> None:
         """The eldest turn is over."""
+        self._departures.settle()
         turn = self._turns.popleft()
         turn.over = True
         turn.frames.clear()
-        self._finished_turn = turn.number
+        self._finished_turn, self._failed_code = turn.number, code
         if kind is TurnKind.DONE:
             self._tail = b""
-        self._note(turn, kind, now_ns)
+        self._note(turn, kind, now_ns, code)
 
-    def _note(self, turn: _Turn, kind: TurnKind, now_ns: int) -> None:
+    def _note(self, turn: _Turn, kind: TurnKind, now_ns: int, code: str = "") -> None:
         elapsed_ms = (now_ns - turn.received_ns) / 1e6
-        code = "peer_lost" if kind is TurnKind.FAILED else ""
         self._milestones.append(Milestone(turn.number, kind, elapsed_ms, code))

@@ -91,6 +91,7 @@ def session(name: str, state: SessionState, turn: TurnState | None, playout: Pla
         "underruns": playout.underruns if playout else 0,
         "nulled": playout.nulled if playout else 0,
         "late": playout.late if playout else 0,
+        "deficit": playout.deficit if playout else 0,
         **explained(state.refusal or state.reason),
     }
 

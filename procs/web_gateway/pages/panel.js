@@ -38,7 +38,7 @@ function featureRow(row) {
 
 function sessionRow(row) {
   const over = row.phase === "idle" && !row.code; // ended, and nothing is wrong
-  const figures = `${row.buffered_ms} ms wait, ${row.underruns} gaps, ${row.late} frames late`;
+  const figures = `${row.buffered_ms} ms wait, ${row.underruns} gaps, ${row.late} frames late, ${row.deficit} missing`;
   return make("li", { "data-session": row.session },
     make("b", { text: row.sink }), " ", make("span", { class: over ? "quiet" : tone(row.phase), text: row.phase }),
     make("small", {}, ...marked(row.code ? remedy(row) : row.phase === "idle" ? "" : `since ${ago(row.since_ms)}, ${figures}`)));

@@ -70,7 +70,7 @@ class Play:
         await self.bus.deliver(f"control.session.{SINK}", state, SESSION)
 
     async def playout(self, sent: int, underruns: int = 0, played_ms: int = 100) -> None:
-        state = PlayoutState(1_001, played_ms, 80, 0, underruns=underruns, sent=sent, nulled=1, late=2)
+        state = PlayoutState(1_001, played_ms, 80, 0, underruns, sent, nulled=1, late=2, deficit=5)
         await self.bus.deliver(f"report.playout.{SINK}", state, SESSION)
 
     async def house(self, *, is_open: bool, code: str = "", queued: int = 0) -> None:

@@ -124,6 +124,13 @@ async def test_counters_of_a_session_go_on_when_the_next_one_begins_at_zero(play
     assert value(play, "miku_underruns_total", SINK) == 1
 
 
+async def test_a_session_shows_what_of_its_sound_did_not_leave(play):
+    await play.session(Phase.ACTIVE)
+    await play.playout(sent=100, underruns=1)
+    (row,) = play.observer.view()["sessions"]
+    assert (row["underruns"], row["nulled"], row["late"], row["deficit"]) == (1, 1, 2, 5)
+
+
 async def test_sessions_are_counted_by_how_they_began_and_ended(play):
     await play.session(Phase.ACTIVE)
     assert value(play, "miku_sessions_active", SINK) == 1

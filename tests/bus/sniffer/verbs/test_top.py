@@ -39,12 +39,14 @@ def test_a_session_shows_floor_active_turn_and_playout(bus):
         [
             bus.session(),
             bus.heard("control.turn", TurnState(TURN, TURN), SESSION),
-            bus.heard("report.playout.discord_voice", PlayoutState(TURN, 1240, 380, 0, 2), SESSION),
+            bus.heard(
+                "report.playout.discord_voice", PlayoutState(TURN, 1240, 380, 0, 2, deficit=7), SESSION
+            ),
         ]
     )
     (row,) = table(ending.outputs, "sessions")
     assert (row["phase"], row["floor"], row["active"]) == ("active", TURN, TURN)
-    assert (row["played_ms"], row["buffered_ms"], row["underruns"]) == (1240, 380, 2)
+    assert (row["played_ms"], row["buffered_ms"], row["underruns"], row["deficit"]) == (1240, 380, 2, 7)
     assert 2.9 < row["seconds_left"] <= 3
 
 

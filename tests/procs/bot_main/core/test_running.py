@@ -57,6 +57,13 @@ def test_a_turn_is_done_when_it_was_played_to_its_end(running: Running):
     assert running.received_text(DONE) == WRITTEN.text
 
 
+def test_a_turn_that_the_sink_gave_up_has_failed_even_if_its_event_is_lost(running: Running):
+    given_up = dataclasses.replace(playout(700, finished_turn=TURN), code="voice_interrupted")
+    running.observe(dataclasses.replace(PLAYED, playout=given_up), 2_000)
+    assert running.outcome(2_000) == failed("voice_interrupted")
+    assert running.received_text(failed("voice_interrupted")) == WRITTEN.text
+
+
 def test_levels_of_other_turns_say_nothing(running: Running):
     others = Traces(
         dataclasses.replace(WRITTEN, turn=TURN - 1),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bus.audio import FRAME_SAMPLES
-from bus.messages import AudioFrame, Intent
+from bus.messages import AudioFrame, Intent, TurnKind
 from procs.discord_voice.backends.discord_link import Connection
 from procs.discord_voice.backends.discord_sink import DiscordSink
 from procs.sink.backends.base import Lost, Renew, Source, VoiceEvent
@@ -71,6 +71,12 @@ class House:
         intent = self.intent(place)
         await self.switch.go(intent.voice_channel_id)
         await self.sink.connect(SESSION, intent)
+
+    def outcome(self) -> tuple[TurnKind, str]:
+        """How the turn ended that was over last."""
+        ends = (TurnKind.DONE, TurnKind.CUT, TurnKind.FAILED)
+        reached = [one for one in self.source.take_milestones() if one.kind in ends]
+        return reached[-1].kind, reached[-1].code
 
     @property
     def connection(self) -> Connection:

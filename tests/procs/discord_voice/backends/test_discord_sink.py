@@ -7,8 +7,10 @@ import discord
 import discord.voice_client
 import numpy as np
 import pytest
+from discord.voice_state import VoiceConnectionState
 
 from bus.errors import BackendError
+from bus.messages import TurnKind
 from procs.discord_voice.backends import discord_link, udp_path
 from procs.discord_voice.core.link import Move, Policy, event_of
 from procs.sink.backends.base import Moved, Renew
@@ -372,16 +374,36 @@ async def test_a_full_socket_costs_frames_and_never_time(
     assert joined.lost == ""
 
 
-async def test_over_a_long_outage_what_is_said_passes_so_that_it_ends(
+async def test_over_a_long_outage_what_waits_is_given_up_so_that_it_can_be_written(
     joined: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("procs.discord_voice.backends.mouth.HOLD_FRAMES", 5)
     joined.director.faults.arm("voice_identify", do="silence", times=None)
     joined.director.bot("Miku").voice_closes(4002)
     await until(lambda: joined.moves)
-    joined.say("nobody hears this")
-    await joined.is_said()
+    for text in ("nobody hears this", "nor this"):
+        joined.say(text)
+        await joined.is_said()
+        assert joined.outcome() == (TurnKind.FAILED, "voice_interrupted")
+    report = joined.source.report()
+    assert (report.sent, report.code, report.finished_turn) == (0, "voice_interrupted", 2)
+    assert report.deficit == 5, "the second did not wait: the outage is the same"
     joined.director.faults.disarm()
+    await until(lambda: joined.is_connected)
+    await joined.hears("again")
+    assert joined.outcome() == (TurnKind.DONE, "")
+
+
+async def test_what_can_not_be_encrypted_for_those_who_listen_is_given_up(
+    joined: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procs.discord_voice.backends.mouth.HOLD_FRAMES", 5)
+    monkeypatch.setattr(VoiceConnectionState, "can_encrypt", False)
+    joined.say("not for them")
+    await joined.is_said()
+    assert joined.outcome() == (TurnKind.FAILED, "voice_interrupted")
+    assert joined.source.report().sent == 0
+    assert joined.director.places["Lounge"].heard().frames == 0
 
 
 async def test_no_secret_reaches_the_log(joined: House, caplog: pytest.LogCaptureFixture) -> None:

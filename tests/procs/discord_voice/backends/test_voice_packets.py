@@ -9,7 +9,7 @@ import pytest
 
 from bus.audio import FRAME_NS
 from procs.discord_voice.backends import voice_packets
-from procs.discord_voice.backends.voice_packets import ALONE_S, HOLD_S, VoicePackets
+from procs.discord_voice.backends.voice_packets import ALONE_S, VoicePackets
 
 pytestmark = pytest.mark.unit
 
@@ -64,26 +64,38 @@ def test_packets_are_numbered(packets: VoicePackets, keys: Keys) -> None:
 
 def test_a_full_socket_costs_the_frame(packets: VoicePackets, keys: Keys) -> None:
     keys.wire.is_full = True
-    packets.send(b"opus", 0)
+    assert not packets.send(b"opus", 0)
     assert (packets.n_unsent, packets.n_unencrypted) == (1, 0)
 
 
 def test_what_can_not_be_encrypted_for_the_others_does_not_leave(packets: VoicePackets, keys: Keys) -> None:
     keys._connection.dave_protocol_version = 1  # demanded, and there is no group yet
-    packets.send(b"opus", 0)
+    assert not packets.send(b"opus", 0)
     assert (keys.wire.sent, packets.n_unencrypted) == ([], 1)
 
 
-@pytest.mark.parametrize(("others", "patience_s"), [({5}, HOLD_S), (set(), ALONE_S)])
-def test_sound_waits_for_keys_as_long_as_it_is_worth(
-    packets: VoicePackets, keys: Keys, others: set[int], patience_s: float, monkeypatch: pytest.MonkeyPatch
+def test_sound_waits_for_keys_while_somebody_listens(
+    packets: VoicePackets, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(voice_packets.time, "monotonic", lambda: now_s)
+    keys._connection.dave_protocol_version, keys.others = 1, {5}
+    assert packets.holds
+    now_s += 60.0
+    assert packets.holds
+    keys._connection.can_encrypt = True
+    assert not packets.holds
+
+
+def test_alone_sound_does_not_wait_for_keys_that_nobody_makes(
+    packets: VoicePackets, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 100.0
     monkeypatch.setattr(voice_packets.time, "monotonic", lambda: now_s)
     assert not packets.holds, "nothing is demanded"
-    keys._connection.dave_protocol_version, keys.others = 1, others
+    keys._connection.dave_protocol_version = 1
     assert packets.holds
-    now_s += patience_s - 0.01
+    now_s += ALONE_S - 0.01
     assert packets.holds
     now_s += 0.02
     assert not packets.holds

@@ -113,6 +113,7 @@ async def test_leaving_ends_what_plays_and_keeps_the_file(sink):
     await until(lambda: source.report().sent)
     await sink.backend.leave("s")
     await sink.recorded()
+    source.purge(6)
     assert sink.heard("s-5.wav") == pcm(9000) * source.report().sent
     await sink.backend.leave("s")
 

@@ -92,6 +92,17 @@ def test_a_freeze_stays_missing_though_the_clock_forgets_it():
     assert meter.deficit == 150
 
 
+def test_what_was_held_or_could_not_be_sent_is_missing_and_makes_nothing_late():
+    meter = metered([0, 20 * MS])
+    for _ in range(30):
+        meter.held()
+    meter.left(640 * MS)
+    meter.missed()
+    assert (meter.deficit, meter.late) == (31, 0)
+    meter.begin()
+    assert meter.deficit == 31
+
+
 def test_bursts_are_counted():
     meter = metered([0, 20 * MS, 21 * MS, 22 * MS, 80 * MS])
     assert meter.bursts == 2

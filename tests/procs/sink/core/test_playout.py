@@ -94,6 +94,7 @@ def test_an_underrun_is_filled_with_silence_that_fades_in_and_out():
     assert falling == Played(Kind.SILENCE, join(pcm(9000), SILENCE))
     assert silence == Played(Kind.SILENCE, SILENCE)
     assert rising == Played(Kind.FRAME, join(b"", pcm(9000)))
+    sink.next()
     report = sink.playout.report()
     assert (report.underruns, report.nulled, report.sent) == (1, 2, 2)
 

@@ -27,7 +27,8 @@ class PlayoutRules(RuleBasedStateMachine):
         self.sent: dict[int, list[int]] = {}
         self.heard: dict[int, list[int]] = {}
         self.names: dict[int, tuple[int, int]] = {}
-        self.milestones: list[tuple[int, TurnKind]] = []
+        self.milestones: list[tuple[int, TurnKind, str]] = []
+        self.n_left, self.n_due, self.told = 0, 0, (0, 0, 0)
         self.playing = 0
 
     def frame(self, final):
@@ -63,11 +64,30 @@ class PlayoutRules(RuleBasedStateMachine):
     def start(self):
         self.playing = self.playout.start()
 
-    @rule(n_frames=st.integers(1, 8))
-    def play(self, n_frames):
+    @rule(n_frames=st.integers(1, 8), leaves=st.booleans())
+    def play(self, n_frames, leaves):
         for _ in range(n_frames):
-            self.hear(self.playout.next(self.now_ns))
+            played = self.playout.next(self.now_ns)
+            self.hear(played)
+            if not leaves and played.kind is not Kind.END:
+                self.playout.missed()
+            self.n_left += leaves and played.kind is Kind.FRAME
+            self.n_due += played.kind is Kind.FRAME
             self.now_ns += FRAME_NS
+
+    @precondition(lambda self: self.playout.sounding)
+    @rule(n_frames=st.integers(1, 100))
+    def hold(self, n_frames):
+        for _ in range(n_frames):
+            self.playout.held()
+            self.now_ns += FRAME_NS
+        self.n_due += n_frames
+
+    @precondition(lambda self: self.playout.sounding)
+    @rule()
+    def give_up(self):
+        self.playout.fail("voice_interrupted", self.now_ns)
+        assert self.playout.next(self.now_ns).kind is Kind.END
 
     def hear(self, played):
         if played.kind is not Kind.FRAME:
@@ -85,14 +105,25 @@ class PlayoutRules(RuleBasedStateMachine):
 
     @invariant()
     def a_turn_ends_once_and_whole_unless_it_is_cut(self):
-        self.milestones += [(m.turn, m.kind) for m in self.playout.take_milestones()]
-        endings = [(turn, kind) for turn, kind in self.milestones if kind in ENDINGS]
-        turns = [turn for turn, _ in endings]
+        self.milestones += [(m.turn, m.kind, m.code) for m in self.playout.take_milestones()]
+        endings = [one for one in self.milestones if one[1] in ENDINGS]
+        turns = [turn for turn, _, _ in endings]
         assert turns == sorted(set(turns))
         assert self.playout.report().finished_turn == max(turns, default=0)
-        for turn, kind in endings:
-            if kind is not TurnKind.CUT:
+        assert self.playout.report().code == (endings[-1][2] if endings else "")
+        for turn, kind, code in endings:
+            if kind is not TurnKind.CUT and code != "voice_interrupted":
                 assert self.heard.get(turn, []) == self.sent.get(turn, [])
+
+    @invariant()
+    def what_left_is_told_and_never_taken_back(self):
+        report = self.playout.report()
+        assert self.n_left - 1 <= report.sent <= self.n_left, "the newest frame may still be on its way"
+        assert report.deficit >= self.n_due - self.n_left, "what was due and did not leave is missing"
+        assert report.late == 0, "what waited with everything else is not late"
+        now = report.sent, report.nulled, report.underruns
+        assert all(later >= before for later, before in zip(now, self.told, strict=True))
+        self.told = now
 
     def teardown(self):
         """Whatever happened: once every turn is below the floor, silence comes within a frame and stays."""
