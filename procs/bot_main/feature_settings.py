@@ -44,6 +44,7 @@ class VisionSettings:
 
     base_url: str = setting("", "OpenAI-compatible server with a vision model; empty = she can't see.")
     model: str = setting("vision", "Its model.")
+    api_key: str = setting("", "Key of that server, if it wants one; empty = none.", secret=True)
     attachment_hosts: tuple[str, ...] = setting(
         (), "Hosts besides Discord's own from which attachments are fetched, `host` or `host:port`."
     )

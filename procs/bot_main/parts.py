@@ -86,7 +86,7 @@ def services(config: Config) -> dict[type, Any]:
         Scheduler: ApScheduler(),
     }
     if vision.base_url:
-        found[VisionModel] = Completions(vision.base_url, vision.model)
+        found[VisionModel] = Completions(vision.base_url, vision.model, vision.api_key)
     if drawing.base_url:
         workflow = read_workflow(drawing.workflow_file)
         found[Painter] = ComfyUi(drawing.base_url, workflow, drawing.checkpoint, drawing.time_limit_s)

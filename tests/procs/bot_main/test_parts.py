@@ -1,11 +1,15 @@
 """What the bot in Discord is made of, and that it lets go of all of it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bus.messages import ChatMessage
 from bus.settings import load
 from bus.testing import MemoryNode
+from procs.bot_main.backends.base_images import VisionModel
+from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.backends.completions import Completions
 from procs.bot_main.backends.llama_swap import LlamaSwap
 from procs.bot_main.backends.vram import Vram
@@ -14,8 +18,9 @@ from procs.bot_main.core.personas import Personas
 from procs.bot_main.feature_settings import GpuSettings
 from procs.bot_main.gpu import GpuPlan
 from procs.bot_main.parts import chat_side, services
+from tests.doubles.llama_swap import LlamaSwapDouble
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.flow
 
 ADDRESS = "http://127.0.0.1:9"
 
@@ -31,6 +36,15 @@ def config(tmp_path: Path) -> Config:
         "MIKU_FIGURINES__FEED_URL": ADDRESS,
     }
     return load(Config, environment)
+
+
+async def test_a_server_of_eyes_that_wants_a_key_is_given_it(config: Config):
+    async with LlamaSwapDouble(api_key="s3cret") as swap:
+        vision = replace(config.vision, base_url=swap.url, api_key="s3cret")
+        model = services(replace(config, vision=vision))[VisionModel]
+        asked, picture = [ChatMessage("user", "What do you see?")], Picture("image/jpeg", b"\xff\xd8\xff")
+        assert await model.complete(asked, pictures=[picture]) == "I am a stub."
+        await model.close()
 
 
 async def test_all_connections_to_services_are_closed_at_the_end(config: Config):
