@@ -246,6 +246,7 @@ def test_she_does_nothing_by_herself_during_a_session_and_does_afterwards(house,
 
 def test_an_event_that_comes_due_in_a_session_is_done_once_afterwards(house, pause):
     assert POST not in pause.texts
+    assert house.logged("feature stands back", feature="schedule", action="paused") == 1
     wait_until(lambda: POST in house.home.texts(TALK))
     assert house.home.texts(TALK).count(POST) == 1
     assert "Monday 09:00" in house.home.answer("!miku schedule", place=TALK), "the scheduler is at work"
