@@ -27,7 +27,7 @@ class Connection:
     def __init__(self, ws: web.WebSocketResponse, dialect: Dialect, abort: Callable[[], None]) -> None:
         self.dialect = dialect
         self._ws = ws
-        self._abort = abort
+        self.abort = abort
         self._outbox = Outbox()
         self._awake = asyncio.Event()
         self._decimator = Decimator(dialect.rate_hz)
@@ -76,7 +76,7 @@ class Connection:
         self._outbox.drop_sound()
         self._outbox.put_close(code)
         self._awake.set()
-        asyncio.get_running_loop().call_later(CLOSING_S, self._abort)
+        asyncio.get_running_loop().call_later(CLOSING_S, self.abort)
 
     async def write(self) -> None:
         """Send until closed; the whole life of the writing task."""

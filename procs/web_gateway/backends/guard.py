@@ -189,13 +189,17 @@ class Guard:
         """Who an API key or JWT names, and the error code if neither does."""
         if self._lockout.seconds_left(request.remote or "", self._mono_ms()):
             return None, "auth.required"
-        if self._api_key and api_key and hmac.compare_digest(api_key.encode(), self._api_key.encode()):
+        if self._is_key(api_key):
             return Principal("client", "api-key"), ""
         if token and (subject := self._subject(token[:TOKEN_CHARS])):
             return Principal("client", f"jwt:{subject}"), ""
         if api_key or token:
             self._fail(request)
         return None, "auth.invalid_api_key" if api_key else "auth.required"
+
+    def _is_key(self, api_key: str) -> bool:
+        asked, ours = api_key.encode(errors="surrogatepass"), self._api_key.encode()
+        return bool(ours) and hmac.compare_digest(asked, ours)
 
     def _sign_in(self, response: web.StreamResponse, who: Principal, *, secure: bool) -> None:
         """Give the browser its cookie."""
@@ -212,7 +216,7 @@ class Guard:
 
     def _subject(self, token: str) -> str:
         """The subject of a valid JWT, else empty."""
-        if not self._jwt_secret:
+        if not self._jwt_secret or not token.isascii():
             return ""
         try:
             claims = jwt.decode(

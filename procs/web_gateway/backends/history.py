@@ -209,7 +209,7 @@ class History:
                     self._set_aside()
                     self._commit(works)
                 self.trouble = ""
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # records are worth less than the sessions of this process
                 self.n_left_out += len(works)
                 self.trouble = getattr(error, "sqlite_errorname", "") or str(error)
 

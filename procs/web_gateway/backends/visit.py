@@ -86,7 +86,7 @@ class Visit:
         if self._resumed is None:
             self.call.attach(self.connection)
         self.begin()
-        tasks = [asyncio.create_task(self.connection.write()), asyncio.create_task(self._watch())]
+        tasks = [asyncio.create_task(self._write()), asyncio.create_task(self._watch())]
         try:
             await self._read()
         except Exception as error:
@@ -121,6 +121,14 @@ class Visit:
                 return
             for step in steps:
                 self._act(step)
+
+    async def _write(self) -> None:
+        """Send; a connection to which nothing can be sent any more is none."""
+        try:
+            await self.connection.write()
+        except Exception as error:
+            self._desk.log("connection failed", error=repr(error))
+            self.connection.abort()
 
     async def _watch(self) -> None:
         """Life signs."""

@@ -79,14 +79,16 @@ class Names:
 def sealed(secret: str, kind: str, *parts: str) -> str:
     """A text that only a holder of the secret can have made: `part.part.seal`."""
     body = ".".join(parts)
-    digest = hmac.new(secret.encode(), f"{kind}:{body}".encode(), hashlib.sha256).digest()
+    sealed_bytes = f"{kind}:{body}".encode(errors="surrogatepass")  # headers may hold any bytes
+    digest = hmac.new(secret.encode(), sealed_bytes, hashlib.sha256).digest()
     return f"{body}.{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def opened(secret: str, kind: str, text: str) -> list[str] | None:
     """The parts of a sealed text; None if it is not one of ours."""
     body, _, _ = text.rpartition(".")
-    same = hmac.compare_digest(sealed(secret, kind, body).encode(), text.encode(errors="replace"))
+    wanted = sealed(secret, kind, body).encode(errors="surrogatepass")
+    same = hmac.compare_digest(wanted, text.encode(errors="surrogatepass"))
     return body.split(".") if body and same else None
 
 

@@ -4,6 +4,7 @@ A connection feeds what comes in; the answer is a list of steps for the shell. N
 every fault is a `Fault` with the documented code.
 """
 
+import json
 from abc import ABC, abstractmethod
 from enum import StrEnum
 from typing import Any
@@ -78,6 +79,7 @@ class Intake(ABC):
             return self._too_much(now_ms)
         try:
             message = read_json(raw)
+            json.dumps(message, ensure_ascii=False).encode()  # half a surrogate pair can't be passed on
         except ValueError:
             return [Fault("protocol.invalid_json", "The message is not JSON.")]
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):

@@ -175,6 +175,24 @@ async def test_programs_come_with_a_key_or_a_token_and_see_their_own(tmp_path):
                 assert response.status == 403
 
 
+async def raw_status(house, header):
+    """How a GET with a header of any bytes is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    writer.write(b"GET /api/me HTTP/1.1\r\nHost: " + house.host.encode() + b"\r\n" + header + b"\r\n\r\n")
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    return status
+
+
+async def test_credentials_of_any_bytes_are_wrong_ones_and_count(tmp_path):
+    async with running(House(tmp_path, api_key=KEY, jwt_secret="s" * 32)) as house:
+        cookie = f"Cookie: miku_{house.port}=a.b".encode()
+        assert await raw_status(house, cookie + b"\xff") == 401
+        for _ in range(10):
+            assert await raw_status(house, b"Authorization: Bearer " + b"\xff\xfe") == 401
+        assert await raw_status(house, b"Authorization: Bearer x") == 429
+
+
 async def test_without_keys_a_program_needs_a_link(house):
     async with aiohttp.ClientSession(house.url) as program:
         assert await status(program, "/ws") == 401

@@ -108,6 +108,19 @@ async def test_a_disk_that_fails_is_told_and_mended_by_itself(tmp_path):
     assert [call["id"] for call in await kept.calls("", 10)] == ["b"]
 
 
+async def test_a_record_that_can_not_be_written_is_counted_and_ends_nothing(tmp_path):
+    kept = History(tmp_path / "calls.db")
+    kept.turn(Entry("a", 1, "human", "half a pair: \ud83d", 1_000))
+    writer = asyncio.create_task(kept.run())
+    await until(lambda: kept.trouble)
+    assert kept.n_left_out > 0
+    kept.begin(row("b"))
+    await until(lambda: kept.trouble == "")
+    assert [call["id"] for call in await kept.calls("", 10)] == ["b"]
+    writer.cancel()
+    await asyncio.wait([writer])
+
+
 async def test_a_damaged_file_is_set_aside_and_calls_are_kept_in_a_new_one(tmp_path):
     (tmp_path / "calls.db").write_bytes(b"no database" * 99)
     kept = History(tmp_path / "calls.db")
