@@ -2,6 +2,7 @@
 
 Each channel has a lane of its own, and reactions have theirs: a slow or limited one delays nobody else.
 A post is tried again while Discord is away for moments: where her voice has failed it is the answer itself.
+So is the taking back of a reaction, which nobody does later.
 What can't be delivered is logged by its code; the backend has retried by then.
 """
 
@@ -19,9 +20,9 @@ from procs.bot_main.core.chat import Invoked, Post
 LANE_LIMIT = 100
 """Deliveries that may wait in a lane; the oldest of more are dropped and logged."""
 POST_AGAIN_S = 1.0
-"""Between two tries of a post."""
+"""Between two tries."""
 LATE_S = 30.0
-"""A post that is older is not tried again: the talk has gone on."""
+"""What is older is not tried again: the talk has gone on."""
 
 Delivery = Callable[[], Awaitable[object]]
 
@@ -44,19 +45,7 @@ class Courier:
     def post(self, channel_id: int, post: Post) -> None:
         """Post in a channel, once: by its nonce a post that is tried again is known."""
         known = replace(post, nonce=post.nonce or secrets.token_hex(8))
-        until_s = asyncio.get_running_loop().time() + LATE_S
-        self.deliver(f"channel {channel_id}", lambda: self._persist(channel_id, known, until_s))
-
-    async def _persist(self, channel_id: int, post: Post, until_s: float) -> None:
-        while True:
-            try:
-                await self._chat.send(channel_id, post)
-                return
-            except BackendError as error:
-                is_late = asyncio.get_running_loop().time() + POST_AGAIN_S > until_s
-                if error.code != "discord_unreachable" or is_late:
-                    raise
-            await asyncio.sleep(POST_AGAIN_S)
+        self.deliver(f"channel {channel_id}", _persistent(lambda: self._chat.send(channel_id, known)))
 
     def answer(self, invoked: Invoked, post: Post) -> None:
         """Answer a slash command or a click."""
@@ -70,7 +59,7 @@ class Courier:
     def unreact(self, channel_id: int, message_id: int, emoji: str) -> None:
         """Take her own reaction back."""
         lane = f"reactions {channel_id}"
-        self.deliver(lane, lambda: self._chat.unreact(channel_id, message_id, emoji))
+        self.deliver(lane, _persistent(lambda: self._chat.unreact(channel_id, message_id, emoji)))
 
     def deliver(self, lane: str, delivery: Delivery) -> None:
         """Anything else, behind what is in its lane."""
@@ -93,3 +82,21 @@ class Courier:
             except BackendError as error:
                 self._bus.log.warning("not delivered", lane=lane.partition(" ")[0], code=error.code)
         del self._lanes[lane]
+
+
+def _persistent(delivery: Delivery) -> Delivery:
+    """A delivery that is tried again while Discord is away, counted from now on."""
+    until_s = asyncio.get_running_loop().time() + LATE_S
+
+    async def delivered() -> None:
+        while True:
+            try:
+                await delivery()
+                return
+            except BackendError as error:
+                is_late = asyncio.get_running_loop().time() + POST_AGAIN_S > until_s
+                if error.code != "discord_unreachable" or is_late:
+                    raise
+            await asyncio.sleep(POST_AGAIN_S)
+
+    return delivered

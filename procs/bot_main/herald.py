@@ -53,11 +53,11 @@ class Herald:
 
     def turn_started(self, conversation: Conversation, asked: Asked) -> None:
         """The place shown at a message is over once it is answered."""
-        self._prompting.waits_no_longer(asked.request)
+        self._prompting.begins(asked)
 
     def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
         """What could not be said is written."""
-        self._prompting.waits_no_longer(ended.asked.request)
+        self._prompting.ends(ended.asked)
         if not conversation.intent.guild_id:
             return
         fallback = self._fallbacks.setdefault(conversation.session, Fallback())

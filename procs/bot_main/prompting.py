@@ -42,8 +42,8 @@ class Prompting:
         self._courier = courier
         self._voice = voice
         self._prefix = prefix
-        self._places: dict[str, tuple[int, int, str]] = {}
-        """Request of a waiting prompt → the reaction that shows its place."""
+        self._placeless: set[str] = set()
+        """Requests of prompts that are being answered, and whose place was taken away in this life."""
 
     def is_for_her(self, message: Incoming) -> bool:
         """Whether a message stands in the prompt channel of a session: there all of them are for her."""
@@ -71,25 +71,28 @@ class Prompting:
     ) -> str:
         """Ask what stands in a message, and mark it; returns what to say against it, empty if it waits."""
         request = request_id(message_id)
-        refusal, n_before = await self._voice.prompt(
-            person, guild_id, text, request, channel_id, verbatim=verbatim
-        )
+        refusal, _ = await self._voice.prompt(person, guild_id, text, request, channel_id, verbatim=verbatim)
         if not refusal:
-            self._mark(channel_id, message_id, n_before)
+            self._mark(channel_id, message_id)
         return refusal
 
-    def _mark(self, channel_id: int, message_id: int, n_before: int) -> None:
+    def _mark(self, channel_id: int, message_id: int) -> None:
         self._courier.react(channel_id, message_id, MICROPHONE)
-        request = request_id(message_id)
-        if n_before and any(c.turns.find(request) for c in self._sessions.all):
-            place = PLACES[min(n_before, len(PLACES) - 1)]
+        found = (c.turns.find(request_id(message_id)) for c in self._sessions.all)
+        if place := _place(next(filter(None, found), None)):
             self._courier.react(channel_id, message_id, place)
-            self._places[request] = (channel_id, message_id, place)
 
-    def waits_no_longer(self, request: str) -> None:
-        """A prompt is being answered, or is over: its place is shown no more."""
-        if shown := self._places.pop(request, None):
-            self._courier.unreact(*shown)
+    def begins(self, asked: Asked) -> None:
+        """A prompt is being answered: its place is shown no more, whichever life has shown it."""
+        if place := _place(asked):
+            self._courier.unreact(asked.channel_id, message_id(asked.request), place)
+            self._placeless.add(asked.request)
+
+    def ends(self, asked: Asked) -> None:
+        """A prompt is over, answered or not: its place is shown no more."""
+        if asked.request not in self._placeless:
+            self.begins(asked)
+        self._placeless.discard(asked.request)
 
     # --- what becomes of its message ----------------------------------------------------------------
 
@@ -131,6 +134,11 @@ class Prompting:
                 if error.code != "discord_unreachable":
                     raise
             await asyncio.sleep(RETRY_S)
+
+
+def _place(asked: Asked | None) -> str:
+    """The reaction that shows how many come before a prompt, the same one in every life; empty for none."""
+    return PLACES[min(asked.n_before, len(PLACES) - 1)] if asked and asked.channel_id else ""
 
 
 def request_id(message_id: int) -> str:

@@ -195,7 +195,8 @@ class Conversation:
         verbatim = request.kind is RequestKind.SPEAK
         user = request.user or self._terms.default_user
         person, channel_id = (origin.person, origin.message_channel_id) if origin else (0, 0)
-        asked = Asked(0, request.id, user, request.text, verbatim, person, channel_id)
+        n_before = self.turns.n_before
+        asked = Asked(0, request.id, user, request.text, verbatim, person, channel_id, n_before)
         return self.turns.ask(wall_ms, asked, origin.max_waiting if origin else 0)
 
     def take_back(self, request: str, now_ms: int) -> Ended | None:

@@ -41,6 +41,8 @@ class Asked:
     """Id of who asked in a chat, 0 outside one."""
     channel_id: int = 0
     """Channel of the chat's message that it came by, 0 if it came by none."""
+    n_before: int = 0
+    """Prompts before it when it was accepted."""
 
 
 @dataclass(frozen=True)

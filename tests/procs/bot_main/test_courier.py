@@ -54,6 +54,15 @@ async def test_a_post_whose_answer_was_lost_is_there_once(courier: Courier, chat
     await until(lambda: n_lost == 0 and chat.texts() == ["one", "one"])
 
 
+async def test_a_reaction_is_taken_back_once_discord_is_back(courier: Courier, chat: HandChat):
+    message = chat.says("hello")
+    chat.fails("unreact", times=5)
+    courier.react(GENERAL, message.id, "🎤")
+    courier.unreact(GENERAL, message.id, "🎤")
+    courier.react(GENERAL, message.id, "🤫")
+    await until(lambda: chat.reactions[message.id] == ["🤫"])
+
+
 async def test_what_is_forbidden_or_late_is_given_up(
     courier: Courier, chat: HandChat, monkeypatch: pytest.MonkeyPatch
 ):

@@ -153,6 +153,32 @@ async def test_a_prompt_written_while_she_was_away_is_taken_up_once(evening: Eve
     assert set(prompts) == {heard.id, missed.id}
 
 
+async def test_the_place_that_an_earlier_life_showed_is_taken_away_with_the_answer_or_the_end(
+    evenings: Evenings,
+):
+    chat = evenings.chat
+    async with evenings.begin() as before:
+        session = await before.joins()
+        one, two, three, four = messages = [await before.says(text) for text in ("one", "two", "3", "4")]
+        shown = ["🎤", "1️⃣"], ["🎤", "2️⃣"], ["🎤", "3️⃣"]
+        assert tuple(chat.reactions[each.id] for each in messages[1:]) == shown
+        chat.fails("unreact", times=None)
+        await before.world.speak(session, before.world.prompts[-1][0], "Yes.")
+        await before.settle()
+        assert len(before.world.prompts) == 2, "it is being answered, and its place is still shown"
+        on_the_bus = levels(before.world, "control.session", "report")
+    assert tuple(chat.reactions[each.id] for each in messages[1:]) == shown
+    chat.mend("unreact")
+    async with evenings.begin(*on_the_bus) as after:
+        assert after.house.sift(three) is None, "fetched once more"
+        await after.settle()
+        await after.world.speak(session, after.world.turns(session).active, "Yes.")
+        await after.settle()
+        assert [chat.reactions[each.id] for each in (two, three)] == [["🎤"]] * 2
+        await after.says("!miku leave")
+        assert [chat.reactions[each.id] for each in messages] == [["🎤"]] * 4
+
+
 async def test_what_is_no_prompt_is_left_to_the_others(evening: Evening):
     said = evening.chat.says("hello", is_addressed=True)
     assert evening.house.sift(said) == said, "no session"
