@@ -159,7 +159,7 @@ async def test_the_place_that_an_earlier_life_showed_is_taken_away_with_the_answ
     chat = evenings.chat
     async with evenings.begin() as before:
         session = await before.joins()
-        one, two, three, four = messages = [await before.says(text) for text in ("one", "two", "3", "4")]
+        _, two, three, _ = messages = [await before.says(text) for text in ("one", "two", "3", "4")]
         shown = ["🎤", "1️⃣"], ["🎤", "2️⃣"], ["🎤", "3️⃣"]
         assert tuple(chat.reactions[each.id] for each in messages[1:]) == shown
         chat.fails("unreact", times=None)
