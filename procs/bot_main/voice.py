@@ -16,7 +16,7 @@ from procs.bot_main.core.commands import channel_id, channel_name
 from procs.bot_main.core.conversation import Conversation
 from procs.bot_main.core.gpu_plan import GpuReport
 from procs.bot_main.core.permissions import Level, Standing, Votes, level_of
-from procs.bot_main.core.preflight import Call, obstacle
+from procs.bot_main.core.preflight import ALREADY, Call, obstacle
 from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import Outcome
 from procs.bot_main.core.status import NONE, Status, lines
@@ -33,6 +33,9 @@ LEAVE_S = 3.0
 MAX_CHARACTERS = 4_000
 """A prompt; what a request on the bus may hold."""
 NAME_CHARACTERS = 64
+
+ELSEWHERE = "elsewhere"
+"""In the place of an error code: the session that a call has met is in another channel."""
 
 LEFT = "👋 Left voice channel!"
 NOT_THERE = "❌ I'm not in a voice channel!"
@@ -113,16 +116,25 @@ class Voice:
                 code = await self._joined(request, origin)
         except TimeoutError:
             code = self._give_up(guild_id)
+        if code == ELSEWHERE:
+            return ALREADY.format(prefix=self._prefix)
         cards = self.cards()
         if code:
             figures = cards.detail if code == cards.code else ""
             return _told("❌", code if code in CODES else "voice_refused", figures)
         warnings = [(self.missing_code, ""), (cards.code, cards.detail)]
         told = (_told("\n⚠️", each, figures) for each, figures in warnings if each in CODES)
-        return f"🎤 Joined {room.name}! Send messages here to make me speak.{''.join(told)}"
+        where = self._where(guild_id, text_channel)
+        return f"🎤 Joined {room.name}! Send messages {where} to make me speak.{''.join(told)}"
+
+    def _where(self, guild_id: int, text_channel: int) -> str:
+        """Where she takes prompts, said in the channel that she was called from."""
+        conversation = self._sessions.in_guild(guild_id)
+        taking = self.prompt_channel(conversation) if conversation else text_channel
+        return "here" if taking == text_channel else f"in <#{taking}>"
 
     async def _joined(self, request: Request, origin: ChatOrigin) -> str:
-        """Error code, empty once the session is active."""
+        """Error code, empty once the session is active; `ELSEWHERE` if it is in another channel."""
         n_called_off = self._called_off[origin.guild_id]
         answer = await self._desk.ask(request, origin)
         conversation = next((c for c in self._sessions.all if c.session == answer.session), None)
@@ -131,6 +143,9 @@ class Voice:
         if self._called_off[origin.guild_id] != n_called_off:
             self._sessions.leave(conversation, Outcome(TurnKind.CUT))
             return "session_none"
+        is_own = conversation.opened_by == request.id
+        if not is_own and conversation.intent.voice_channel_id != origin.voice_channel_id:
+            return ELSEWHERE
         return await self._sessions.settled(conversation)
 
     def _give_up(self, guild_id: int) -> str:
@@ -250,9 +265,15 @@ class Voice:
     # --- what she does -------------------------------------------------------------------------------
 
     def prompt_channel(self, conversation: Conversation) -> int:
-        """Where a session takes prompts: what the server's settings say, else where she was called."""
-        chosen = self._guilds.of(conversation.intent.guild_id).prompt_channel
-        return chosen or conversation.intent.prompt_channel_id
+        """Where a session takes prompts: what the server's settings say, else where she was called.
+
+        A channel that was chosen and is gone counts no more; in a server that is out of sight nothing is.
+        """
+        intent = conversation.intent
+        chosen = self._guilds.of(intent.guild_id).prompt_channel
+        if chosen and (self._chat.channel_name(chosen) or intent.guild_id not in self._chat.guild_ids()):
+            return chosen
+        return intent.prompt_channel_id
 
     def waiting(self, person: int, guild_id: int) -> str:
         """The prompts that wait, and somebody's place among them."""

@@ -4,7 +4,7 @@ import pytest
 
 from bus.errors import sentence
 from bus.messages import NodeState, Phase, RequestKind
-from procs.bot_main.core.chat import Post
+from procs.bot_main.core.chat import Post, VoiceRoom
 from tests.procs.bot_main.evening import JOINED, Evening, Evenings
 from tests.procs.bot_main.hand_chat import (
     ANNA,
@@ -15,6 +15,7 @@ from tests.procs.bot_main.hand_chat import (
     HOME,
     LOUNGE,
     MIKU,
+    SECRET,
     STAGE,
 )
 from tests.procs.bot_main.world import SINK
@@ -269,3 +270,59 @@ async def test_a_session_in_discord_does_not_go_on_without_a_chat(evenings: Even
     evenings.lives.make_side = lambda node: None
     async with evenings.lives.begin(*levels) as world:
         assert not world.intent(session).wanted
+
+
+# --- what the answer to a call says ------------------------------------------------------------------
+
+ATTIC = 23
+
+
+async def test_of_two_calls_while_a_session_ends_one_is_told_that_she_is_elsewhere(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("procs.bot_main.desk.RETRY_S", 0.005)
+    evening.chat.rooms[ATTIC] = VoiceRoom(ATTIC, "Attic", False, (), 0, 0, 0)
+    session = await evening.joins()
+    await evening.says("!miku leave")
+    await evening.world.sink(session, Phase.STOPPING)
+    said = {
+        "Lounge": await evening.says("!miku join #lounge"),
+        "Attic": await evening.says("!miku join #attic", by=BERT),
+    }
+    assert evening.intent.wanted is False, "both wait"
+    await evening.world.sink(session, Phase.IDLE)
+    await until(lambda: evening.session != session)
+    await evening.world.sink(evening.session, Phase.ACTIVE)
+    await until(lambda: len(evening.texts) == 4)
+    answers = {one.post.reply_to: one.post.text for one in evening.chat.posted}
+    is_in = evening.chat.channel_name(evening.intent.voice_channel_id)
+    for name, message in said.items():
+        joined = f"🎤 Joined {name}! Send messages here to make me speak."
+        already = "❌ Already in a voice session! Use `!miku leave` first."
+        assert answers[message.id] == (joined if name == is_in else already)
+
+
+async def test_the_answer_names_the_channel_that_takes_prompts(evening: Evening):
+    evening.chat.writable.append(SECRET)
+    await evening.says("!miku settings prompt_channel #secret", by=BOSS)
+    evening.chat.enters(ANNA, LOUNGE)
+    await evening.says("!miku join")
+    await evening.world.sink(evening.session, Phase.ACTIVE)
+    await evening.settle()
+    assert evening.texts[-1] == f"🎤 Joined Lounge! Send messages in <#{SECRET}> to make me speak."
+    await evening.says("hello", channel_id=SECRET)
+    assert len(evening.world.prompts) == 1
+
+
+async def test_a_prompt_channel_that_was_deleted_is_the_one_of_the_call_again(evening: Evening):
+    evening.chat.writable.append(SECRET)
+    await evening.says("!miku settings prompt_channel #secret", by=BOSS)
+    evening.chat.writable.remove(SECRET)
+    del evening.chat.channels[SECRET]
+    await evening.joins()
+    await evening.says("hello")
+    assert len(evening.world.prompts) == 1
+    evening.chat.guilds.remove(HOME)
+    assert evening.world.app._front._voice.prompt_channel(evening.world.app._sessions.all[0]) == SECRET, (
+        "what can't be seen in an outage is not gone"
+    )
