@@ -38,6 +38,11 @@ class LlmRoute:
         of_card = {"": "", "amd": self.amd_url, "nvidia": self.nvidia_url}[self.voice_gpu]
         return self.base_url or of_card
 
+    @property
+    def card_make(self) -> str:
+        """Make of the card behind `address`, `amd` or `nvidia`; empty = not known."""
+        return "" if self.base_url else self.voice_gpu
+
 
 @dataclass(frozen=True)
 class DiscordTrust:

@@ -36,8 +36,7 @@ def _gpu(node: Node, config: Config) -> GpuPlan:
     gpu, address = config.gpu, config.llm.address
     servers = [LlamaSwap(url, gpu.api_key) for url in to_free(gpu.free_urls, address)]
     voice = LlamaSwap(address, config.llm.api_key) if address and gpu.needed_mib else None
-    make = "" if config.llm.base_url else config.llm.voice_gpu
-    return GpuPlan(node, gpu, servers, Vram(), voice, make)
+    return GpuPlan(node, gpu, servers, Vram(), voice, config.llm.card_make)
 
 
 def _chat_side(node: Node, config: Config, personas: Personas, gpu: GpuPlan) -> ChatSide:
