@@ -19,7 +19,7 @@ from procs.bot_main.core.permissions import Level, Standing, Votes, level_of
 from procs.bot_main.core.preflight import ALREADY, Call, obstacle
 from procs.bot_main.core.requests import ChatOrigin
 from procs.bot_main.core.running import Outcome
-from procs.bot_main.core.status import NONE, Status, lines
+from procs.bot_main.core.status import NONE, Status, lines, troubles
 from procs.bot_main.desk import Desk
 from procs.bot_main.guilds import Guilds
 from procs.bot_main.links import Links
@@ -288,9 +288,9 @@ class Voice:
         return f"{text} Before yours: {', '.join(map(str, places))}." if places else text
 
     def status_text(self, guild_id: int) -> str:
-        """All of it, as text."""
+        """All of it, as text; without a session, what is wrong with her."""
         status = self.status(guild_id)
-        return "\n".join(lines(status)) if status else NONE
+        return "\n".join(lines(status) if status else [NONE, *troubles(self.troubles())])
 
     def status(self, guild_id: int) -> Status | None:
         """What she does in a server, None without a session."""

@@ -1,7 +1,7 @@
 """What the session does, as people read it: for voice-status and the panel. Pure."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bus.errors import CODES
@@ -61,8 +61,12 @@ def lines(status: Status) -> list[str]:
     if status.first_sounds_ms:
         median_s = statistics.median(status.first_sounds_ms) / 1000
         told.append(f"First sound: {median_s:.1f} s (median of the last {len(status.first_sounds_ms)})")
-    told += [f"⚠️ {CODES[code].cause}" for code in status.trouble_codes if code in CODES]
-    return told
+    return told + troubles(status.trouble_codes)
+
+
+def troubles(codes: Iterable[str]) -> list[str]:
+    """What is wrong, a line each."""
+    return [f"⚠️ {CODES[code].cause}" for code in codes if code in CODES]
 
 
 def node_word(health: Health | None, fact: str) -> str:

@@ -132,3 +132,13 @@ async def test_what_ends_while_she_is_still_starting_is_told_once_she_has(evenin
     async with evenings.begin((f"control.session.{SINK}", state, session)) as after:
         await after.settle()
         assert after.texts[-1] == f"❌ {sentence('voice_kicked')}"
+
+
+async def test_status_says_what_is_missing_without_a_session_too(evening: Evening):
+    evening.chat.comes_online("discord_intent_missing")
+    await evening.settle()
+    status = evening.chat.invokes("status")
+    await evening.settle()
+    (answer,) = evening.chat.answers(status)
+    missing = f"⚠️ {CODES['discord_intent_missing'].cause}"
+    assert answer.text.splitlines() == ["No active voice session", missing]
