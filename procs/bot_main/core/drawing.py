@@ -19,8 +19,18 @@ _VERB = (
     rf"|(?:draw|sketch|paint)\s+(?P<personal>{_FOR})?)"
 )
 
+_WHEN_OR_HOW = (
+    r"(?:(?:(?:tonight|today|tomorrow|yesterday|soon|later|now|every\s+day"
+    r"|this\s+(?:morning|afternoon|evening|week|weekend|season))\b(?!['’])"
+    r"|\d+\s*[-–:]\s*\d+\b)[\s,]*)*"
+)
+"""The time or the score of a game. Alone it is nothing to draw; before a subject it harms nothing."""
+
 _NO_SUBJECT = re.compile(
-    r"(?:is|are|was|were|has|had|would|will|should|could|can|might|and|or|but|than|then|if|when|because"
+    rf"{_WHEN_OR_HOW}(?:\Z|(?:"
+    r"is|are|was|were|has|had|would|will|should|could|can|might|and|or|but|than|then|if|when|because"
+    r"|ends|ended|means|meant|seems|seemed|feels|felt|keeps|kept|it\s+(?:is|was)"
+    r"|after|before|during|until|till|while|since|versus|vs|like|as"
     r"|against|between|with|without|by|for|in|into|of|on|onto|at|to|toward|towards|from|near|nigh|close|closer"
     r"|back|out|up|down|away|off|over|again|even|level|first|last|well|better|best|good|properly|fast|slowly"
     r"|anything|something\s+better|at\s+all|what|why|how|it\s+out"
@@ -30,10 +40,12 @@ _NO_SUBJECT = re.compile(
     r"|(?:the|a)\s+(?:line|curtains?|curtain|blinds?|shades?|bath|crowd|veil)"
     r"|first\s+blood|blood|water|fire|strength|power|interest"
     r"|(?:your|my|his|her|their)\s+(?:sword|gun|weapon|blade|bow|pistol|strength|energy|own)"
-    r")\b",
+    r"|the\s+town\s+red|(?:[\w'’]+\s+){1,2}with\s+the\s+same\s+brush|\w+self\s+into\s+a\s+corner"
+    r"|a\s+(?:rosy|grim|bleak|dark|bright|clear)\s+picture(?!\s+of)"
+    r")\b)",
     re.IGNORECASE,
 )
-"""What follows the verb where nothing is to be drawn: prepositions, idioms, questions of ability."""
+"""What follows the verb where nothing is to be drawn: prepositions, verbs, idioms, questions of ability."""
 
 _NO_GIFT = re.compile(
     r"(?:in|into|out|near|closer|back|away|to|toward|towards|up|a\s+bath|a\s+blank)\b", re.IGNORECASE

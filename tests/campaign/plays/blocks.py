@@ -234,6 +234,7 @@ STARTS = (
     "what a vision", "the image of", "I love figurines and", "my schedule is", "argue about", "he drew",
     "a luck of the draw is", "it was a draw", "sketchy people are", "the painter was", "imagine",
     "https://tenor.example/cat.gif", "a redrawn line is", "withdrawing is", "pictures are",
+    "draw tonight between Italy and Spain", "paint the town red",
 )  # fmt: skip
 ENDS = ("stuck", "from the bank", "nice, isn't it?", "gone", "here", "very good today", "on the wall", "")
 

@@ -43,6 +43,14 @@ REQUESTS = {
     "ok draw cats": "cats",
     "draw me a sword": "a sword",
     "draw a\nhouse with\ta garden": "a house with a garden",
+    "draw tonight's sky": "tonight's sky",
+    "draw today a cat": "today a cat",
+    "draw now the cat": "now the cat",
+    "draw 2-3 cats": "2-3 cats",
+    "draw a bridge between Italy and Spain": "a bridge between Italy and Spain",
+    "draw a match of tonight": "a match of tonight",
+    "paint the town at night": "the town at night",
+    "paint a dark picture of the sea": "a dark picture of the sea",
 }
 
 INNOCENT = """\
@@ -100,7 +108,30 @@ my sister can draw a cat
 luck of the draw
 you have to draw from the deck
 will you draw on experience
-draw inspiration from music""".splitlines()
+draw inspiration from music
+draw tonight between Italy and Spain
+draw this evening against Norway
+draw yesterday was rigged
+draw today, tomorrow and every day
+draw tonight!
+draw tomorrow?
+draw 2-2
+draw 1:1 against Spain
+draw versus Spain tonight
+draw after extra time
+draw during the break
+draw until midnight
+draw before you sing
+draw while I sing
+draw like a pro
+draw ended the season
+draw means extra time
+draw it is then
+paint the town red
+Miku, paint the town red tonight
+paint a rosy picture
+paint everyone with the same brush
+paint yourself into a corner""".splitlines()
 
 
 @pytest.mark.parametrize(("text", "subject"), REQUESTS.items())
