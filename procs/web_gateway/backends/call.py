@@ -164,8 +164,9 @@ class Call:
             connection.say(event, seq)
         data = {"sessionId": self.id, "replayed": len(missed), "lost": lost}
         self.say(Event("session.resumed", data, is_kept=False))
+        since = max((hello.received_turn, hello.received_ms), self._acked or (0, 0))
         for turn, position_ms, pcm in list(self._sent):
-            if (turn, position_ms) >= (hello.received_turn, hello.received_ms):
+            if (turn, position_ms) >= since:
                 self._send(turn, position_ms, pcm)
         self._go_on()
 
@@ -182,6 +183,10 @@ class Call:
             return
         self.is_over = True
         self._pause()
+        sent_ms = self._tap.position_ms if self._tap else 0
+        for event in self._narrator.close(self.turn, self.heard_ms(self.turn, sent_ms)):
+            self._note(event)
+            self.say(event)
         self.say(events.stopped(self.id, reason))
         self._history.end(self.id, self._desk.wall_ms(), reason)
 
@@ -200,6 +205,7 @@ class Call:
         if step.graceful and tap:
             self._graceful_turn = tap.turn
             return False
+        self._graceful_turn = 0
         turn = tap.turn if tap else (current.number if current else 0)
         heard = (step.heard_turn, step.heard_ms) if step.is_told else self._acked
         if heard:

@@ -74,6 +74,8 @@ class Chat:
         self._next_chunk = 0
         self._starts: deque[_Start] = deque(maxlen=STARTS_KEPT)
         self._texts: dict[int, str] = {}
+        self._open: set[int] = set()
+        """Turns that were asked for and are not over."""
 
     def texts(self, event: Event, seq: int) -> list[str]:
         """The messages that say it."""
@@ -109,7 +111,8 @@ class Chat:
                 ended = _status("ended")
                 return [{**ended, "code": data["reason"], "message": data["message"]}]
             case "input.accepted":
-                return [_status("thinking")]
+                self._open.add(data["turn_id"])
+                return [_status("thinking")] if len(self._open) == 1 else []
             case "assistant.response.delta":
                 self._texts = {data["turn_id"]: self._texts.get(data["turn_id"], "") + data["text"]}
                 return [_response(data["turn_id"], self._texts[data["turn_id"]], final=False)]
@@ -122,7 +125,8 @@ class Chat:
                 named = {"turn_id": start.turn, "chunk_id": start.chunk, "position_ms": start.position_ms}
                 return [{"type": "audio_start", **named}, _status("speaking")]
             case "turn.ended":
-                return [_status("listening")]
+                self._open.discard(data["turn_id"])
+                return [_status("thinking" if self._open else "listening")]
             case "response.interrupted":
                 return [
                     {"type": "interrupt", "turn_id": data["turn_id"], "last_chunk_id": self._next_chunk - 1}

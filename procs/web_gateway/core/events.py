@@ -78,9 +78,9 @@ def captions(turn: int, first_index: int, marks: tuple[Mark, ...], duration_ms: 
 
 
 def heard(turn: int, played_ms: int, heard_chars: int) -> Event:
-    """How far the sound has come."""
+    """How far the sound has come; of no use later, and ten of them come in a second."""
     data = {"turn_id": turn, "played_ms": played_ms, "heard_chars": heard_chars}
-    return Event("output.heard", data, "server", OUT)
+    return Event("output.heard", data, "server", OUT, is_kept=False)
 
 
 def interrupted(turn: int, played_ms: int, heard_chars: int) -> Event:

@@ -105,6 +105,16 @@ class Narrator:
         turn.heard_ms = heard_ms
         return self._interrupt(turn)
 
+    def close(self, number: int, heard_ms: int) -> list[Event]:
+        """The session is over: each turn that is not ends here, turn `number` as far as it was heard."""
+        said = []
+        for turn in self._turns.values():
+            if not turn.is_over:
+                turn.heard_ms = heard_ms if turn.number == number else turn.heard_ms
+                turn.outcome = turn.outcome or "cut"
+                said += self._finish(turn)
+        return said
+
     def look(self, scene: Scene, now_ms: int) -> list[Event]:
         """What is new; monotonic ms."""
         said = []

@@ -60,6 +60,33 @@ async def test_what_was_missed_comes_again_in_order_and_the_sound_goes_on(house)
     assert sequence == sorted(set(sequence))
 
 
+async def test_who_comes_back_without_memory_hears_again_only_what_was_not_played(house):
+    async with house.browser() as browser:
+        async with browser.ws_connect("/ws") as ws:
+            first = Client(ws, browser)
+            session = await first.start(output={"sample_rate_hz": 48_000})
+            ack = first.all("hello.ack")[0]
+            turn = await first.ask()
+            await house.sound(session, turn, 20)
+            await first.get("output.audio.end")
+            await first.send("output.audio.played", turn_id=turn, position_ms=300)
+            await first.send("ping", ts=1)
+            await first.get("pong")
+            drop(first)
+        async with back(house, browser, ack) as second:
+            await until(lambda: len(second.sound) == 5)
+            await second.send("output.audio.played", turn_id=turn, position_ms=400)
+            await second.send("ping", ts=2)
+            await second.get("pong")
+            drop(second)
+        async with back(house, browser, ack) as third:
+            later = await third.ask("And now?", 1)
+            await house.sound(session, later, 2, value=9)
+            await until(lambda: len(third.sound) == 2)
+    assert [last_sample(pcm) for pcm in second.sound] == [16, 17, 18, 19, 20]
+    assert [last_sample(pcm) for pcm in third.sound] == [9, 9]
+
+
 async def test_the_sound_stands_still_while_nobody_listens(house):
     async with house.browser() as browser:
         async with browser.ws_connect("/ws") as ws:

@@ -132,6 +132,51 @@ async def test_a_graceful_cancel_finishes_the_sentence(house):
     assert [last_sample(pcm) for pcm in client.sound] == list(range(1, 21))
 
 
+async def test_a_hard_cancel_behind_a_graceful_one_is_the_only_one(house):
+    async with house.client() as client:
+        session = await client.start()
+        turn = await client.ask()
+        await house.reply(session, turn, "One two", [(0, 0, 3), (200, 4, 7)], complete=False, ms=400)
+        await house.sound(session, turn, 40, final=False)
+        await until(lambda: client.sound)
+        await client.send("response.cancel", graceful=True)  # the end of the sentence is not known yet
+        await client.send("response.cancel")
+        await client.get("response.interrupted")
+        await until(lambda: house.asked(RequestKind.STOP))
+        await house.reply(session, turn, "One two. Three.", [(0, 0, 3), (200, 4, 8), (300, 9, 15)], ms=800)
+        await house.sound(session, turn, 5, 40)
+        await house.floor(session, turn + 1)
+        await house.turn_over(session, turn, TurnKind.CUT)
+        await client.get("turn.ended")
+        await client.ask("Next", 1)
+    assert len(house.asked(RequestKind.STOP)) == 1
+    assert len(client.all("response.interrupted")) == 1
+
+
+async def test_who_hangs_up_in_mid_reply_is_told_its_end_first(house):
+    async with house.client() as client:
+        session = await client.start()
+        turn, waiting = await client.ask(), await client.ask("And then?", 1)
+        await house.reply(
+            session, turn, "One two. Three.", [(0, 0, 3), (20, 4, 8), (9_000, 9, 15)], ms=10_000
+        )
+        await house.sound(session, turn, 100)
+        await until(lambda: len(client.sound) > 5)
+        await client.send("session.stop")
+        assert await client.closed() == 1000
+        call_id = client.all("hello.ack")[0]["sessionId"]
+        while True:
+            async with client.browser.get(f"/api/calls/{call_id}") as response:
+                if (call := await response.json())["ended_ms"]:
+                    break
+    ends = [(event["turn_id"], event["outcome"], event["heard_chars"]) for event in client.all("turn.ended")]
+    assert ends == [(turn, "cut", 8), (waiting, "cut", 0)]
+    kinds = [event["type"] for event in client.said]
+    assert kinds.index("session.stopped") > max(n for n, kind in enumerate(kinds) if kind == "turn.ended")
+    said = [(row["turn_id"], row["text"]) for row in call["turns"] if row["speaker"] == "ai"]
+    assert said == [(turn, "One two."), (waiting, "")]
+
+
 async def test_a_turn_that_fails_says_why(house):
     async with house.client() as client:
         session = await client.start()

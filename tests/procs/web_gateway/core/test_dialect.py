@@ -42,6 +42,15 @@ def test_an_error_names_its_stage(code, stage, track):
     assert event.data["message"]
 
 
+def test_live_chat_listens_only_when_nothing_is_being_answered():
+    chat = Chat()
+    told = [events.accepted(1, 0, ""), events.accepted(2, 1, ""), events.audio_start(1, 0, 24_000)]
+    told += [events.ended(1, "done", "", 0), events.ended(2, "done", "", 0)]
+    said = [json.loads(text) for event in told for text in chat.texts(event, 0)]
+    states = [message["state"] for message in said if message["type"] == "status"]
+    assert states == ["thinking", "speaking", "thinking", "listening"]
+
+
 @given(st.lists(st.sampled_from(["start", "chunk", "drop"]), max_size=60))
 def test_a_chunk_s_number_leads_back_to_its_place_whatever_was_left_out(acts):
     chat, sent, turn, position_ms, n_waiting = Chat(), [], 0, 0, 0
