@@ -90,6 +90,7 @@ class Herald:
         now_ms = self._bus.clock.mono_ns() // 1_000_000
         held = [c for c in self._sessions.all if c.intent.guild_id]
         for conversation in held:
+            self._tell_whether_silenced(conversation)
             if conversation.intent.wanted and self._is_alone(conversation, now_ms):
                 self._courier.post(self._voice.prompt_channel(conversation), Post(ALONE))
                 self._sessions.leave(conversation, Outcome(TurnKind.CUT))
@@ -101,6 +102,14 @@ class Herald:
             self._fallbacks.pop(session, None)
             self._told.discard(session)
             self._voice.forget(session)
+
+    def _tell_whether_silenced(self, conversation: Conversation) -> None:
+        """A mute, or a stage she was moved to, is told at once and not with the next answer."""
+        if not conversation.intent.wanted or conversation.phase is not Phase.ACTIVE:
+            return
+        fallback = self._fallbacks.setdefault(conversation.session, Fallback())
+        for text in fallback.silenced(self._links.silenced(conversation.intent.guild_id)):
+            self._courier.post(self._voice.prompt_channel(conversation), Post(text))
 
     def _is_alone(self, conversation: Conversation, now_ms: int) -> bool:
         intent = conversation.intent

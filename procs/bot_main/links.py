@@ -68,6 +68,10 @@ class Links:
         """The voice channel she is in, as Discord says; 0 for none."""
         return self._guilds[guild_id].place if guild_id in self._guilds else 0
 
+    def silenced(self, guild_id: int) -> str:
+        """Error code while nobody hears her in the channel she is in, since she may not speak there."""
+        return self._guilds[guild_id].silenced if guild_id in self._guilds else ""
+
     async def until_out(self, guild_id: int, seconds: float) -> bool:
         """Wait until she is in no channel of a server; False if it took too long."""
         with suppress(TimeoutError):
@@ -116,7 +120,9 @@ class Links:
     def _take_pair(self, pair: VoicePair) -> None:
         want = self._wants().get(pair.guild_id)
         room_exists = want is None or self._chat.voice_room(pair.guild_id, want.channel_id) is not None
-        moved_to = self._guild(pair.guild_id).pair(pair, room_exists)
+        room = self._chat.voice_room(pair.guild_id, pair.channel_id)
+        is_stage = room is not None and room.is_stage
+        moved_to = self._guild(pair.guild_id).pair(pair, room_exists, is_stage=is_stage)
         if moved_to and want:
             self._sessions.follow_move(want.session, moved_to)
 

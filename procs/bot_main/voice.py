@@ -314,7 +314,7 @@ class Voice:
             model=self._health.get(src="llm_streamer"),
             voice=self._health.get(src="tts_bridge"),
             gpu=house.gpu if house else {},
-            trouble_codes=self.troubles(),
+            trouble_codes=(*self.troubles(), self._links.silenced(guild_id)),
         )
 
 

@@ -99,6 +99,27 @@ def test_over_a_long_outage_of_the_voice_connection_answers_are_written_until_it
     assert letters("Nobody") not in lounge.words()
 
 
+def test_where_she_may_not_speak_it_is_told_and_answers_are_written_until_she_may(lounge):
+    lounge.remote.director.stage(name="Stage")
+    since = len(lounge.bot.texts())
+    lounge.bot.is_muted()
+    told = [f"⚠️ {sentence('voice_muted')} Until then I write my answers."]
+    wait_until(lambda: written(lounge, since) == told)
+    lounge.says("!miku say Nobody hears this.")
+    told.append(f"{AS_TEXT}Nobody hears this.")
+    wait_until(lambda: written(lounge, since) == told)
+    lounge.bot.is_muted(yes=False)
+    told.append("🎤 My voice is back.")
+    wait_until(lambda: written(lounge, since) == told)
+    lounge.remote.person("Ann").joins(place="Stage")
+    lounge.bot.is_moved(place="Stage")
+    told.append(f"⚠️ {sentence('voice_stage')} Until then I write my answers.")
+    wait_until(lambda: written(lounge, since) == told)
+    assert CODES["voice_stage"].cause in lounge.answer("!miku voice-status")
+    lounge.says("!miku say Nor this.")
+    wait_until(lambda: written(lounge, since)[-1] == f"{AS_TEXT}Nor this.")
+
+
 def test_a_model_that_is_gone_is_told_and_the_session_lives(lounge):
     lounge.model.stop()
     said = lounge.answer("Sing for us")

@@ -31,7 +31,6 @@ PERMISSIONS = (
     Permission("Connect", 20, "come into voice channels"),
     Permission("Speak", 21, "speak there"),
     Permission("Use Voice Activity", 25, "speak without push-to-talk"),
-    Permission("Request to Speak", 32, "speak on stages"),
     Permission("Manage Webhooks", 29, "write as Evil Miku: a webhook of her own per channel"),
     Permission("Change Nickname", 26, "carry another name as Evil Miku"),
 )

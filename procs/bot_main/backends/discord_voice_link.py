@@ -46,8 +46,14 @@ class VoiceLinks:
         user_id, channel_id = int(data["user_id"]), int(data.get("channel_id") or 0)
         if channel_id:
             known = self._pairs.get(guild_id, VoicePair(guild_id, user_id, 0))
-            session_id = str(data.get("session_id") or "")
-            pair = replace(known, user_id=user_id, channel_id=channel_id, voice_session_id=session_id)
+            pair = replace(
+                known,
+                user_id=user_id,
+                channel_id=channel_id,
+                voice_session_id=str(data.get("session_id") or ""),
+                is_muted=bool(data.get("mute")),
+                is_suppressed=bool(data.get("suppress")),
+            )
             self._pairs[guild_id] = pair
         else:
             self._pairs.pop(guild_id, None)

@@ -63,7 +63,7 @@ class Incoming:
     """What it replies to, where that is known."""
     attachments: tuple[Attachment, ...] = ()
     source: str = ""
-    """The text as Discord has it, mentions as marks, for commands that name a channel; empty = as `text`."""
+    """The text with mentions as Discord's marks, for commands that name a channel; empty = as `text`."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,10 @@ class VoicePair:
     voice_session_id: str = ""
     endpoint: str = ""
     token: str = field(default="", repr=False)
+    is_muted: bool = False
+    """By a moderator, in the whole guild."""
+    is_suppressed: bool = False
+    """She may not speak in this channel: on a stage without an invitation, elsewhere without Speak."""
 
 
 @dataclass(frozen=True)

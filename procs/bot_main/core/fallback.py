@@ -23,6 +23,8 @@ class Fallback:
     def __init__(self) -> None:
         self._code = ""
         """Why the voice is away, empty while it is there."""
+        self._silenced = ""
+        """Why she may not speak where she is, empty while she may."""
         self._n_left_over = 0
 
     def texts(self, ended: Ended, *, is_over: bool = False) -> list[str]:
@@ -46,7 +48,7 @@ class Fallback:
     def _done(self, ended: Ended) -> list[str]:
         if not ended.was_heard:
             return [UNSPOKEN.format(text=ended.text)] if ended.text.strip() else []
-        was_away, self._code = bool(self._code), ""
+        was_away, self._code = self._code != self._silenced, self._silenced
         restored = [RESTORED] if was_away and ended.received else []
         return restored + _in_full(ended)
 
@@ -60,6 +62,20 @@ class Fallback:
             return [form.format(text=ended.text)]
         self._n_left_over += bool(ended.asked.person) and not ended.was_heard
         return []
+
+    def silenced(self, code: str) -> list[str]:
+        """What to write as soon as she may not speak where she is, or may again.
+
+        Args:
+            code: why not, empty if she may.
+        """
+        before, self._silenced = self._silenced, code
+        if code and code != before:
+            return self._notice(code)
+        if code or not before or self._code != before:
+            return []
+        self._code = ""
+        return [RESTORED]
 
     def left_over(self) -> list[str]:
         """How many prompts of people the end of the session has left without any answer, told once."""

@@ -69,6 +69,7 @@ class GuildLink:
         self._seen_revision = self._answered_revision = 0
         self._code = ""
         """Why the session of `_want` can't have her any more."""
+        self._silenced = ""
         self._link: VoiceLink | None = None
 
     # --- what Discord says --------------------------------------------------------------------------
@@ -78,7 +79,7 @@ class GuildLink:
         self._user_id = user_id
         self._is_online = True
         self.place = place
-        self._pair = None
+        self._pair, self._silenced = None, ""
         self._asked = self._hushed_ms = None
         self._arrived = self._expects_null = False
 
@@ -87,13 +88,18 @@ class GuildLink:
         if self._asked is None or (self._asked == 0 and not self._expects_null):
             self.place = place
 
-    def pair(self, pair: VoicePair, room_exists: bool) -> int:
+    def pair(self, pair: VoicePair, room_exists: bool, *, is_stage: bool = False) -> int:
         """Discord's word on her voice.
+
+        Args:
+            room_exists: whether the channel that is wanted does.
+            is_stage: whether the channel she is in is one.
 
         Returns:
             The channel that somebody has moved her to, 0 for no move.
         """
         self._user_id, self._pair, self.place = pair.user_id, pair, pair.channel_id
+        self._silenced = _silenced(pair, is_stage) if pair.channel_id else ""
         if pair.channel_id == 0:
             self._out(room_exists)
         elif pair.channel_id == self._asked:
@@ -212,6 +218,11 @@ class GuildLink:
         """Why the wanted session can't have her, empty while it can."""
         return self._code
 
+    @property
+    def silenced(self) -> str:
+        """Why nobody hears her where she is, as Discord says; empty if she may speak."""
+        return self._silenced
+
     def link(self) -> VoiceLink | None:
         """The newest credentials for the wanted session, None before the first."""
         if self._want is None:
@@ -224,6 +235,13 @@ class GuildLink:
             # Half a pair is no news, but a server that was taken away is: another one will be named.
             self._link = VoiceLink(
                 self._answered_revision, pair.user_id, self.guild_id, pair.channel_id,
-                pair.voice_session_id, pair.endpoint, pair.token,
+                pair.voice_session_id, pair.endpoint, pair.token, silenced=self._silenced,
             )  # fmt: skip
         return self._link
+
+
+def _silenced(pair: VoicePair, is_stage: bool) -> str:
+    """Error code while she may not speak."""
+    if pair.is_suppressed:
+        return "voice_stage" if is_stage else "voice_no_permission"
+    return "voice_muted" if pair.is_muted else ""

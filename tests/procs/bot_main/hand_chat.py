@@ -109,6 +109,8 @@ class HandChat:
         self.heard: dict[int, list[Incoming]] = defaultdict(list)
         """Channel id → messages of people, oldest first."""
         self._is_away = False
+        self._is_muted = False
+        self._pair = VoicePair(HOME, MIKU.id, 0)
         self._seats: dict[int, int] = {}
         self._failures: dict[str, _Failure] = {}
         self._early: list[ChatEvent] = []
@@ -204,6 +206,17 @@ class HandChat:
     def quits(self, who: Person) -> None:
         """Somebody is no longer in the guild; without the members intent nobody is told."""
         del self.people[who.id]
+
+    def mutes_her(self, *, yes: bool = True) -> None:
+        """A moderator mutes her in the whole guild, or takes that back."""
+        self._is_muted = yes
+        self._pair = replace(self._pair, is_muted=yes)
+        self.tell(self._pair)
+
+    def invites_her_to_speak(self) -> None:
+        """On a stage somebody lets her speak."""
+        self._pair = replace(self._pair, is_suppressed=False)
+        self.tell(self._pair)
 
     def changes_room(self, channel_id: int, **fields: object) -> None:
         """A voice channel gets other properties (`missing`, `user_limit`, ...)."""
@@ -410,12 +423,15 @@ class HandChat:
             self.enters(MIKU, 0)
 
     def _tell_pair(self, guild_id: int, channel_id: int) -> None:
+        self._pair = VoicePair(guild_id, MIKU.id, 0)
         if channel_id:
             self._n += 1
-            pair = (f"session-{self._n}", "voice.example:443", f"token-{self._n}")
-            self.tell(VoicePair(guild_id, MIKU.id, channel_id, *pair))
-        else:
-            self.tell(VoicePair(guild_id, MIKU.id, 0))
+            secrets = (f"session-{self._n}", "voice.example:443", f"token-{self._n}")
+            is_stage = self.rooms[channel_id].is_stage
+            self._pair = VoicePair(
+                guild_id, MIKU.id, channel_id, *secrets, is_muted=self._is_muted, is_suppressed=is_stage
+            )
+        self.tell(self._pair)
 
     def _new_id(self) -> int:
         """A snowflake, a second after the one before."""

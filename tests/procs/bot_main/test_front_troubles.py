@@ -2,12 +2,11 @@
 
 import pytest
 
-from bus.errors import sentence
+from bus.errors import CODES, sentence
 from bus.messages import NodeState
+from procs.bot_main.core.fallback import RESTORED
 from tests.procs.bot_main.evening import Evening
-from tests.procs.bot_main.hand_chat import (
-    SECRET,
-)
+from tests.procs.bot_main.hand_chat import LOUNGE, MIKU, SECRET, STAGE
 
 pytestmark = pytest.mark.unit
 DM_CHANNEL = 900
@@ -83,3 +82,36 @@ async def test_nothing_that_is_said_is_logged(evening: Evening):
     lines = repr(evening.world.node.log.lines)
     assert "canary" not in lines
     assert "Anna" not in lines
+
+
+async def test_a_mute_is_told_at_once_and_shown_until_it_is_taken_off(evening: Evening):
+    session = await evening.joins()
+    evening.chat.mutes_her()
+    await evening.pass_ms(1_000)
+    assert evening.texts[-1] == f"⚠️ {sentence('voice_muted')} Until then I write my answers."
+    link = evening.link(session)
+    assert (link.silenced, link.code, link.channel_id) == ("voice_muted", "", LOUNGE), "she stays"
+    await evening.says("!miku voice-status")
+    assert CODES["voice_muted"].cause in evening.texts[-1]
+    evening.chat.mutes_her(yes=False)
+    await evening.pass_ms(1_000)
+    assert evening.texts[-1] == RESTORED
+    assert evening.link(session).silenced == ""
+    await evening.says("!miku voice-status")
+    assert CODES["voice_muted"].cause not in evening.texts[-1]
+
+
+async def test_moved_onto_a_stage_she_says_that_nobody_hears_her_there(evening: Evening):
+    session = await evening.joins()
+    evening.chat.enters(MIKU, STAGE)
+    await evening.pass_ms(1_000)
+    notice = f"⚠️ {sentence('voice_stage')} Until then I write my answers."
+    assert evening.texts[-1] == notice
+    assert (evening.link(session).silenced, evening.intent.voice_channel_id) == ("voice_stage", STAGE)
+    await evening.says("!miku voice-status")
+    assert CODES["voice_stage"].cause in evening.texts[-1]
+    await evening.pass_ms(5_000)
+    assert evening.texts.count(notice) == 1
+    evening.chat.invites_her_to_speak()
+    await evening.pass_ms(1_000)
+    assert evening.texts[-1] == RESTORED

@@ -188,6 +188,22 @@ async def test_her_voice_survives_a_stop_for_the_next_one(stage: Scene, tmp_path
     assert bot.voice == "Lounge"
 
 
+async def test_a_mute_and_a_stage_on_which_she_may_not_speak_are_told(stage: Scene) -> None:
+    stage.director.stage("Stage")
+    bot = stage.director.bot("Miku")
+    await stage.chat.set_voice(stage.guild_id, stage.lounge)
+    heard = await stage.next(VoicePair, lambda one: bool(one.token))
+    assert (heard.is_muted, heard.is_suppressed) == (False, False)
+    bot.is_muted()
+    muted = await stage.next(VoicePair, lambda one: one.is_muted)
+    assert (muted.channel_id, muted.token) == (stage.lounge, heard.token)
+    bot.is_muted(False)
+    await stage.next(VoicePair, lambda one: not one.is_muted)
+    bot.is_moved("Stage")
+    moved = await stage.next(VoicePair, lambda one: one.is_suppressed)
+    assert moved.channel_id == stage.director.places["Stage"].id
+
+
 async def test_moves_kicks_and_new_servers_are_told(stage: Scene) -> None:
     stage.director.voice_place("Cellar")
     bot, cellar = stage.director.bot("Miku"), stage.director.places["Cellar"].id
@@ -271,7 +287,7 @@ async def test_mentions_are_names_in_the_text(stage: Scene) -> None:
     ann.says("general", f"{bot.mention}, tell {ann.mention} and <@&{role.id}> about <#{lounge}>")
     message = await stage.next(Incoming)
     assert message.text == "tell @Ann and @team about #Lounge"
-    assert f"<#{lounge}>" in message.source
+    assert message.source == f"tell {ann.mention} and <@&{role.id}> about <#{lounge}>"
 
 
 async def test_leaving_a_guild_is_told(stage: Scene) -> None:

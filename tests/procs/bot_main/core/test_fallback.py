@@ -80,6 +80,24 @@ def test_prompts_that_an_end_leaves_over_are_counted_once():
     assert fallback.left_over() == ["⚠️ 2 prompts are without an answer. Ask me again."]
 
 
+def test_a_mute_is_told_once_and_a_voice_that_nobody_may_hear_is_not_back():
+    fallback = Fallback()
+    assert len(fallback.silenced("voice_muted")) == 1
+    assert fallback.silenced("voice_muted") == []
+    assert fallback.texts(ended("voice_muted")) == [ANSWER], "what is wrong was told"
+    assert fallback.texts(ended()) == [], "played to nobody"
+    assert fallback.silenced("") == [RESTORED]
+    assert fallback.silenced("") == []
+
+
+def test_another_outage_outlasts_a_mute():
+    fallback = Fallback()
+    fallback.silenced("voice_muted")
+    assert len(fallback.texts(ended("tts_failed"))) == 2
+    assert fallback.silenced("") == []
+    assert fallback.texts(ended()) == [RESTORED]
+
+
 def test_what_was_stopped_is_not_written():
     cut = Ended(1, Outcome(TurnKind.CUT), text="It is late.")
     assert Fallback().texts(cut) == []

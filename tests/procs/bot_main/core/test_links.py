@@ -1,6 +1,7 @@
 """Her voice in a server against a Discord played by dice: no ghosts, no stuck states, few joins."""
 
 from collections import deque
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -182,6 +183,28 @@ def test_half_a_pair_is_not_handed_on_but_a_server_that_goes_is():
     assert told(world).endpoint == "host"
     world.link.pair(VoicePair(GUILD, MIKU, ROOMS[0], "id", "", "t"), room_exists=True)
     assert told(world).endpoint == ""
+
+
+def test_where_she_may_not_speak_her_sink_is_told_why_and_she_stays():
+    world = World()
+    world.act("join", 0)
+    world.calm_down()
+    pair = world.link._pair
+    assert pair is not None
+    for change, is_stage, code in (
+        ({"is_suppressed": True}, True, "voice_stage"),
+        ({"is_suppressed": True, "is_muted": True}, False, "voice_no_permission"),
+        ({"is_muted": True}, False, "voice_muted"),
+        ({}, False, ""),
+    ):
+        world.link.pair(replace(pair, **change), room_exists=True, is_stage=is_stage)
+        told = world.link.link()
+        assert told is not None
+        assert (told.silenced, told.code, told.channel_id) == (code, "", ROOMS[0])
+        assert world.link.silenced == code
+    world.link.pair(replace(pair, is_muted=True), room_exists=True)
+    world.link.online(MIKU, ROOMS[0])
+    assert world.link.silenced == "", "a new gateway session tells it anew"
 
 
 def test_a_new_gateway_session_lets_her_sink_fall_silent_before_it_takes_her_voice_over():

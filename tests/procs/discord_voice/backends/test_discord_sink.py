@@ -406,6 +406,28 @@ async def test_what_can_not_be_encrypted_for_those_who_listen_is_given_up(
     assert joined.director.places["Lounge"].heard().frames == 0
 
 
+@pytest.mark.parametrize("code", ["voice_muted", "voice_stage"])
+async def test_what_she_says_where_she_may_not_speak_is_given_up_at_once(joined: House, code: str) -> None:
+    joined.sink.link(SESSION, replace(joined.switch.link, silenced=code))
+    before = joined.connection
+    joined.say("nobody hears this")
+    await joined.is_said()
+    assert joined.outcome() == (TurnKind.FAILED, code)
+    assert joined.source.report().deficit == 0, "nothing was waited for"
+    joined.sink.link(SESSION, joined.switch.link)
+    await joined.hears("again")
+    assert joined.connection is before
+
+
+async def test_muted_in_mid_sentence_the_rest_is_not_spoken(joined: House) -> None:
+    joined.say("the sentence goes on and on")
+    await until(lambda: joined.director.places["Lounge"].heard().frames > 10)
+    joined.sink.link(SESSION, replace(joined.switch.link, silenced="voice_muted"))
+    await joined.is_said()
+    assert joined.outcome() == (TurnKind.FAILED, "voice_muted")
+    assert not joined.director.places["Lounge"].heard().violations
+
+
 async def test_no_secret_reaches_the_log(joined: House, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         joined.director.bot("Miku").voice_closes(4006)
