@@ -44,7 +44,7 @@ class Eyes:
             reply_to_id=(message.reference.message_id or 0) if message.reference else 0,
             reply_to_text=self._text(original) if original else "",
             attachments=tuple(_attachment(one) for one in message.attachments[:ATTACHMENTS]),
-            source=sound(message.content[:TEXT_CHARS]),
+            source=sound(self._unaddressed(message)).strip(),
         )
 
     def person(self, someone: Someone) -> Person:
@@ -71,9 +71,7 @@ class Eyes:
 
     def _text(self, message: discord.Message, *, cuts_address: bool = False) -> str:
         """With mentions as names; where asked, without the mention of Miku that begins it."""
-        text = message.content[:TEXT_CHARS]
-        if cuts_address:
-            text = re.sub(rf"\A\s*<(@!?{self._own_id}|@&{self._role_id(message)})>[\s,:]*", "", text)
+        text = self._unaddressed(message) if cuts_address else message.content[:TEXT_CHARS]
         people = {one.id: one.display_name for one in message.mentions}
         guild = message.guild
 
@@ -89,6 +87,11 @@ class Eyes:
             return f"#{known.name if known else 'channel'}"
 
         return sound(_CHANNEL.sub(channel, _ROLE.sub(role, _USER.sub(user, text)))).strip()
+
+    def _unaddressed(self, message: discord.Message) -> str:
+        """As Discord has it, without the mention of Miku that begins it."""
+        begins = rf"\A\s*<(@!?{self._own_id}|@&{self._role_id(message)})>[\s,:]*"
+        return re.sub(begins, "", message.content[:TEXT_CHARS])
 
     @property
     def _own_id(self) -> int:

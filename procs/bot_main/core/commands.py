@@ -152,16 +152,31 @@ def behind_prefix(text: str, prefix: str) -> str | None:
 
 
 def line_of(message: Incoming, prefix: str) -> str | None:
-    """What follows the prefix in a message, or the one word of a message to her that is a command's name.
+    """What follows the prefix in a message, or a message to her that can't be meant as talk.
 
     None if the message is no command.
     """
-    line = behind_prefix(message.source or message.text, prefix)
-    if line is None and message.is_addressed:
-        row = row_of(message.text.strip())
-        if row and not any(argument.is_required for argument in row.arguments):
-            return message.text.strip()
-    return line
+    text = message.source or message.text
+    line = behind_prefix(text, prefix)
+    return text.strip() if line is None and message.is_addressed and _is_bare(text) else line
+
+
+def _is_bare(text: str) -> bool:
+    """Whether a text is a command's name alone, or with one of the few words that its argument may be.
+
+    Whoever writes more than that to her may well be talking: "stop worrying", "join us for dinner".
+    """
+    word, rest = _split(text)
+    row = row_of(word)
+    if row is None or not rest:
+        return row is not None and not any(argument.is_required for argument in row.arguments)
+    return len(row.arguments) == 1 and _is_closed(row.arguments[0], rest)
+
+
+def _is_closed(argument: Argument, value: str) -> bool:
+    if argument.is_voice_channel:
+        return bool(channel_id(value) or re.fullmatch(r"#\S+", value))
+    return value.lower() in argument.choices
 
 
 def parsed(line: str, prefix: str) -> Command | Unclear:

@@ -49,6 +49,13 @@ async def test_a_channel_may_be_named(evening: Evening, named: str):
     assert evening.intent.voice_channel_id == LOUNGE
 
 
+async def test_to_her_a_call_needs_no_prefix_and_talk_stays_talk(evening: Evening):
+    await evening.says("join #lounge", is_addressed=True)
+    assert evening.intent.voice_channel_id == LOUNGE
+    talk = await evening.says("help me with my homework", is_addressed=True, channel_id=SECRET)
+    assert evening.house.offered == [talk]
+
+
 async def test_the_obstacles_are_told_by_name(evening: Evening):
     await evening.says("!miku join")
     await evening.says("!miku join <#12345>")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from procs.bot_main.backends.discord_posts import BUTTONS_A_ROW
+from procs.bot_main.core.chat import Incoming, Person
 from procs.bot_main.core.commands import (
     COMMANDS,
     Command,
@@ -14,6 +15,7 @@ from procs.bot_main.core.commands import (
     behind_prefix,
     channel_id,
     invoked,
+    line_of,
     panel_buttons,
     parsed,
     row_of,
@@ -44,6 +46,49 @@ def command(line: str) -> Command:
 )
 def test_a_command_begins_with_the_prefix_as_a_word(text: str, line: str | None):
     assert behind_prefix(text, "!miku") == line
+
+
+def said(text: str, source: str = "", *, is_addressed: bool = True) -> Incoming:
+    return Incoming(1, 2, 3, Person(4, "Ann"), text, 0, is_addressed, source=source)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("!miku join", "join"),
+        ("!miku say hi", "say hi"),
+        ("join", "join"),
+        ("Join  #lounge", "Join  #lounge"),
+        ("join <#20>", "join <#20>"),
+        ("evil ON", "evil ON"),
+        ("stop", "stop"),
+        ("say hi", None),
+        ("say, what is your name?", None),
+        ("ask", None),
+        ("stop worrying", None),
+        ("help me with my homework", None),
+        ("join us for dinner", None),
+        ("join #ourclub or leave", None),
+        ("join #", None),
+        ("evil on tuesdays?", None),
+        ("evil twins", None),
+        ("settings panel", None),
+        ("mood bubbly", None),
+        ("hello", None),
+        ("", None),
+    ],
+)
+def test_to_her_a_command_is_behind_the_prefix_or_its_name_with_nothing_that_could_be_talk(
+    text: str, line: str | None
+):
+    assert line_of(said(text), "!miku") == line
+    by_others = said(text, is_addressed=False)
+    assert line_of(by_others, "!miku") == (line if text.startswith("!miku") else None)
+
+
+def test_a_channel_that_is_mentioned_is_the_one_that_counts():
+    assert line_of(said("join #Lounge", "join <#20>"), "!miku") == "join <#20>"
+    assert line_of(said("!miku join #Lounge", "!miku join <#20>"), "!miku") == "join <#20>"
 
 
 @pytest.mark.parametrize(
