@@ -8,7 +8,7 @@ import pytest
 
 from bus.errors import BackendError, sentence
 from bus.messages import Phase
-from procs.bot_main import outbox
+from procs.bot_main import gate, outbox
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.core.queue import ATTEMPTS
 from procs.bot_main.core.queue_rows import Changes
@@ -54,6 +54,7 @@ async def test_what_waits_behind_an_answer_when_a_session_begins_is_kept_like_wh
     tmp_path, probes, monkeypatch
 ):
     monkeypatch.setattr("procs.bot_main.gate.FINISH_S", 60)
+    monkeypatch.setattr(gate, "FINISH_S", 60)
     model = HangingModel()
     async with living(tmp_path, TEXT, model=model) as home:
         answered, waits = [await home.says(text, is_addressed=True) for text in ("first", "second")]
