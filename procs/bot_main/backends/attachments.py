@@ -9,7 +9,6 @@ import asyncio
 import io
 import ssl
 import time
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -23,14 +22,13 @@ from PIL import Image, ImageOps, ImageSequence
 from bus.errors import BackendError
 from procs.bot_main.backends.base_model import Picture
 from procs.bot_main.backends.http_body import bounded
+from procs.bot_main.backends.pillow_limit import LIMIT_PIXELS
 from procs.bot_main.core.chat import Attachment
 from procs.bot_main.core.vision import Kind, Moments, kind_of
 
 DISCORD_HOSTS = ("cdn.discordapp.com", "media.discordapp.net")
 
 LIMIT_BYTES = 25 * 1024 * 1024
-LIMIT_PIXELS = 40_000_000
-"""Of one picture: 160 MB, several times over while it is decoded. A phone's camera makes 12 to 50 million."""
 LIMIT_VIDEO_PIXELS = 3840 * 2160
 """Of a frame after the first, of a GIF too: what reads it keeps more than one of them."""
 LIMIT_VIDEO_S = 60.0
@@ -44,11 +42,6 @@ WAITING_MAX = 4
 EDGE_PIXELS = 1024
 """Longest edge of what the model gets; vision models scale down to less than that."""
 JPEG_QUALITY = 85
-
-Image.MAX_IMAGE_PIXELS = LIMIT_PIXELS // 2
-"""Pillow refuses twice this by itself, before it makes room: for a WebP when it is opened, for a GIF that
-grows when a later frame is looked for."""
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # between once and twice
 
 
 class HttpAttachments:
@@ -157,7 +150,6 @@ def shown(data: bytes) -> list[Picture]:
 def _of_image(data: bytes, kind: Kind) -> list[Image.Image]:
     """A picture, or moments of one that moves."""
     with Image.open(io.BytesIO(data), formats=(kind.value,)) as image:
-        _require_pixels(image.width * image.height, LIMIT_PIXELS)
         if kind in (Kind.GIF, Kind.WEBP):
             return _moments(_frames(image))
         # Of several pictures in a JPEG (its depth, the other eye) or PNG, everybody is shown the first.
@@ -169,7 +161,8 @@ def _of_image(data: bytes, kind: Kind) -> list[Image.Image]:
 def _frames(image: Image.Image) -> Iterator[Callable[[], Image.Image]]:
     """Each frame's decoding. One may be larger than those before it, so the size of each is looked at."""
     for number, frame in enumerate(ImageSequence.Iterator(image)):
-        _require_pixels(frame.width * frame.height, LIMIT_VIDEO_PIXELS if number else LIMIT_PIXELS)
+        if number:
+            _require_pixels(frame.width * frame.height)
         yield partial(_small, frame)
 
 
@@ -182,7 +175,7 @@ def _of_video(data: bytes, kind: Kind) -> list[Image.Image]:
         if not container.streams.video:
             raise BackendError("attachment_unreadable", "no picture in it", retryable=False)
         stream = container.streams.video[0]
-        _require_pixels(stream.width * stream.height, LIMIT_VIDEO_PIXELS)
+        _require_pixels(stream.width * stream.height)
         if container.duration and container.duration / av.time_base > LIMIT_VIDEO_S:
             raise BackendError("attachment_too_large", f"more than {LIMIT_VIDEO_S:g} s", retryable=False)
         stream.codec_context.thread_count = 1
@@ -190,7 +183,7 @@ def _of_video(data: bytes, kind: Kind) -> list[Image.Image]:
 
 
 def _still(frame: av.VideoFrame) -> Image.Image:
-    _require_pixels(frame.width * frame.height, LIMIT_VIDEO_PIXELS)
+    _require_pixels(frame.width * frame.height)
     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
     return _small(image)
 
@@ -223,8 +216,8 @@ def _moments(frames: Iterator[Callable[[], Image.Image]]) -> list[Image.Image]:
     return images
 
 
-def _require_pixels(n_pixels: int, limit: int) -> None:
-    if n_pixels > limit:
+def _require_pixels(n_pixels: int) -> None:
+    if n_pixels > LIMIT_VIDEO_PIXELS:
         raise BackendError("attachment_too_large", f"{n_pixels} pixels", retryable=False)
 
 

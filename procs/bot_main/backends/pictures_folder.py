@@ -12,13 +12,12 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from bus.errors import BackendError
+from procs.bot_main.backends.pillow_limit import LIMIT_PIXELS
 
 FORMATS = ("PNG", "JPEG", "GIF")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif")
 LIMIT_BYTES = 8 * 1024 * 1024
 """Larger files are no profile pictures."""
-LIMIT_PIXELS = 40_000_000
-"""160 MB when unpacked."""
 SIDE = 1024
 """Discord shows no more."""
 LIMIT_FILES = 2_000
@@ -54,11 +53,9 @@ class PicturesFolder:
         data = self._bytes(name)
         try:
             with Image.open(BytesIO(data), formats=FORMATS) as image:
-                if image.width * image.height > LIMIT_PIXELS:
-                    raise _unusable(name, f"{image.width} x {image.height} pixels")
                 return _png(image)
-        except BackendError:
-            raise
+        except Image.DecompressionBombError:
+            raise _unusable(name, f"more than {LIMIT_PIXELS} pixels") from None
         except Exception as error:  # whatever the readers make of damage: they document no common root
             raise _unusable(name, type(error).__name__) from None
 

@@ -64,7 +64,7 @@ async def test_a_picture_that_is_cut_off_is_refused(tmp_path):
 async def test_a_picture_that_would_unpack_to_too_much_is_refused_before_it_does(tmp_path):
     Image.new("1", (9_000, 9_000)).save(tmp_path / "happy.png")
     assert (tmp_path / "happy.png").stat().st_size < 100_000
-    with pytest.raises(BackendError, match="9000 x 9000"):
+    with pytest.raises(BackendError, match="more than 40000000 pixels"):
         await PicturesFolder(tmp_path).read("happy.png")
 
 
