@@ -270,7 +270,7 @@ CODES: dict[str, Code] = {
     ),
     "voice_rate_limited": Code(
         "Discord limits how often she may join.",
-        "Wait half a minute, then let her join again.",
+        "Wait a minute, then let her join again.",
     ),
     "voice_dave_missing": Code(
         "Discord demands end-to-end encryption, and the library for it is missing.",

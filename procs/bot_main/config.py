@@ -65,7 +65,8 @@ class DiscordSettings(DiscordTrust):
     )
     prefix: str = setting("!miku", "Word that begins a command in a message.")
     joins_per_minute: int = setting(
-        5, "Voice joins in a server in a minute; more are refused, since Discord limits them too.",
+        5, "Voice joins in a server in a minute, since Discord limits them too; beyond that a session that goes "
+        "on waits, and who calls her is refused. More than 5 in a Discord of one's own (discord.api_base) only.",
         minimum=1, maximum=600,
     )  # fmt: skip
 

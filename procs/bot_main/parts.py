@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from bus import Bus
+from bus.errors import BadSettings
 from procs.bot_main.app import ChatSide
 from procs.bot_main.backends.attachments import HttpAttachments
 from procs.bot_main.backends.base_feed import Feed
@@ -24,9 +25,10 @@ from procs.bot_main.backends.pictures_folder import PicturesFolder
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.backends.scheduler import ApScheduler
 from procs.bot_main.backends.workflow_file import read_workflow
-from procs.bot_main.config import Config
+from procs.bot_main.config import Config, DiscordSettings
 from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.commands import line_of, row_of, slash_commands, words_of
+from procs.bot_main.core.links import JOINS
 from procs.bot_main.core.personas import Personas
 from procs.bot_main.features.base import Kit
 from procs.bot_main.gate import SessionGate
@@ -44,8 +46,9 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
         spoken: the model that speaks, for written answers without a server of their own.
 
     Raises:
-        BadSettings: a setting of a feature can't be used.
+        BadSettings: a setting can't be used.
     """
+    joins_per_minute = _joins_per_minute(config.discord)
     discord, text, health = config.discord, config.text, HealthBoard(bus)
     commands = slash_commands()
     chat = DiscordChat(discord.token, discord.api_base, discord.ca_file, config.bot.name, commands=commands)
@@ -69,13 +72,23 @@ def chat_side(bus: Bus, config: Config, personas: Personas, spoken: Completions,
         chat,
         shelf,
         discord.prefix,
-        discord.joins_per_minute,
+        joins_per_minute,
         open_house,
         personas,
         zone,
         closing,
         health,
     )
+
+
+def _joins_per_minute(discord: DiscordSettings) -> int:
+    """How often she may join; what Discord itself allows is not published."""
+    if discord.joins_per_minute > JOINS and not discord.api_base:
+        raise BadSettings(
+            f"discord.joins_per_minute is {discord.joins_per_minute}: lower it to at most {JOINS}. "
+            "More are for a Discord of one's own (discord.api_base)."
+        )
+    return discord.joins_per_minute
 
 
 def services(config: Config) -> dict[type, Any]:

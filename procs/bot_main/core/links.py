@@ -14,6 +14,8 @@ from procs.bot_main.core.chat import VoicePair
 JOINS = 5
 """Joins in a minute; Discord's own limit is not published, and this is far below all that was seen."""
 MINUTE_MS = 60_000
+PATIENCE_MS = 30_000
+"""A session that goes on waits so long at most until she may join again; nobody waits longer for a voice."""
 NULL_MS = 2_000
 """So long the answer to our own leaving is awaited before she joins again."""
 ANSWER_MS = 7_000
@@ -65,6 +67,8 @@ class GuildLink:
         self._hushed_ms: int | None = None
         """Since when her sink knows that another connection is coming."""
         self._joins: deque[int] = deque()
+        self._has_joined = False
+        """Whether she was asked into a channel for this session before."""
         self._want: Want | None = None
         self._seen_revision = self._answered_revision = 0
         self._code = ""
@@ -142,16 +146,22 @@ class GuildLink:
             return self._leaving(now_ms)
         if self._expects_null and now_ms - self._asked_ms < NULL_MS:
             return None
+        if self._is_due or self._asked is None or want.link_revision > self._answered_revision:
+            return self._joining(want, now_ms)
+        if not self._arrived and now_ms - self._asked_ms >= ANSWER_MS:
+            self._end("voice_refused")
+        return None
+
+    def _joining(self, want: Want, now_ms: int) -> int | None:
+        """Into the wanted channel; out of it first, where she is there with dead credentials."""
+        if self._may_not_join(now_ms):
+            return self._leaving(now_ms) if self._code else None
         if want.link_revision > self._answered_revision:
             self._answered_revision = want.link_revision
             self._is_due = True
             if self.place and self._asked is not None:
                 return self._ask(0, now_ms)
-        if self._is_due or self._asked is None:
-            return None if self._hushes(now_ms) else self._join(want.channel_id, now_ms)
-        if not self._arrived and now_ms - self._asked_ms >= ANSWER_MS:
-            self._end("voice_refused")
-        return None
+        return None if self._hushes(now_ms) else self._join(want.channel_id, now_ms)
 
     def _hushes(self, now_ms: int) -> bool:
         """Whether her sink is still falling silent, on the connection of an earlier gateway session."""
@@ -171,7 +181,7 @@ class GuildLink:
         if before is None or before.session != want.session:
             self._link, self._code = None, ""
             self._seen_revision = self._answered_revision = 0
-            self._is_due = True
+            self._is_due, self._has_joined = True, False
         elif want.channel_id not in (before.channel_id, self._asked):
             self._is_due = True
         if want.link_revision < self._seen_revision:
@@ -184,12 +194,19 @@ class GuildLink:
         is_new = self._asked is None or now_ms - self._asked_ms >= REPEAT_MS
         return self._ask(0, now_ms) if self.place and is_new else None
 
-    def _join(self, channel_id: int, now_ms: int) -> int | None:
+    def _may_not_join(self, now_ms: int) -> bool:
+        """Whether there were too many; who calls her is told so at once, a session that goes on waits."""
         while self._joins and now_ms - self._joins[0] >= MINUTE_MS:
             self._joins.popleft()
-        if len(self._joins) >= self._max_joins:
+        if len(self._joins) < self._max_joins:
+            return False
+        wait_ms = self._joins[0] + MINUTE_MS - now_ms
+        if wait_ms > (PATIENCE_MS if self._has_joined else 0):
             self._end("voice_rate_limited")
-            return self._leaving(now_ms)
+        return True
+
+    def _join(self, channel_id: int, now_ms: int) -> int:
+        self._has_joined = True
         self._joins.append(now_ms)
         # After READY she may be there already; Discord need not repeat itself then.
         is_there = self._asked is None and self.place == channel_id

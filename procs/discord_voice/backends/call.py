@@ -9,7 +9,7 @@ from bus.messages import Intent, VoiceLink
 from procs.discord_voice.backends.credentials import Credentials
 from procs.discord_voice.backends.discord_link import Connection, Http, first
 from procs.discord_voice.backends.mouth import Mouth
-from procs.discord_voice.core.link import WAIT_MS, Asks, Closed, Event, Move, Policy, Step
+from procs.discord_voice.core.link import WAIT_MS, Closed, Event, Move, Policy, Step
 from procs.discord_voice.core.pair import is_there
 from procs.sink.backends.base import Lost, Moved, Renew, Source, VoiceEvent
 from procs.sink.backends.pacer import Pacer, Stretch
@@ -34,19 +34,18 @@ class Call:
 
     Args:
         http: where WebSockets come from.
-        asks: of the session's guild.
         tell: takes what happens by itself.
         note: the log.
         spawn: starts a task whose failure ends the process.
     """
 
     def __init__(
-        self, session: str, http: Http, asks: Asks, pacer: Pacer, mono_ns: Callable[[], int],
+        self, session: str, http: Http, pacer: Pacer, mono_ns: Callable[[], int],
         tell: Callable[[VoiceEvent], None], note: Note, spawn: Spawn,
     ) -> None:  # fmt: skip
         self._session, self._http, self._pacer = session, http, pacer
         self._mono_ns, self._tell, self._note, self._spawn = mono_ns, tell, note, spawn
-        self._policy = Policy(asks)
+        self._policy = Policy()
         self._intent: Intent | None = None
         self._credentials = Credentials(mono_ns)
         self._connection: Connection | None = None

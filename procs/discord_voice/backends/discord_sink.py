@@ -9,7 +9,6 @@ from collections.abc import Callable
 from bus.messages import Intent, VoiceLink
 from procs.discord_voice.backends.call import COUNTS, Call, Note
 from procs.discord_voice.backends.discord_link import Http
-from procs.discord_voice.core.link import Asks
 from procs.sink.backends.base import Source, VoiceEvent
 from procs.sink.backends.pacer import Pacer
 
@@ -38,7 +37,6 @@ class DiscordSink:
         self._http: Http | None = None
         self._calls: dict[str, Call] = {}
         self._links: dict[str, VoiceLink] = {}
-        self._asks: dict[int, Asks] = {}
         self._past = dict.fromkeys(COUNTS, 0)
         self._notify: Callable[[VoiceEvent], None] | None = None
 
@@ -58,7 +56,7 @@ class DiscordSink:
 
     async def connect(self, session: str, intent: Intent) -> None:
         """Join, or move; see `VoiceBackend`."""
-        call = self._calls.get(session) or self._new_call(session, intent.guild_id)
+        call = self._calls.get(session) or self._new_call(session)
         try:
             await call.go(intent, self._connect_limit_s)
         except BaseException:  # a cancelled connect leaves nothing behind either
@@ -96,10 +94,9 @@ class DiscordSink:
                 total[name] += value
         return {name: str(value) for name, value in total.items()}
 
-    def _new_call(self, session: str, guild_id: int) -> Call:
+    def _new_call(self, session: str) -> Call:
         self._http = self._http or Http(self._ca_file)
-        asks = self._asks.setdefault(guild_id, Asks())
-        call = Call(session, self._http, asks, self._pacer, self._mono_ns, self._tell, self._note,
+        call = Call(session, self._http, self._pacer, self._mono_ns, self._tell, self._note,
                     self._tasks.create_task)  # fmt: skip
         self._calls[session] = call
         if link := self._links.get(session):

@@ -7,7 +7,7 @@ long, ends the session with the row's error code. So every story ends: connected
 Source of the codes: "Voice close event codes" of Discord's developer documentation.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,10 +19,6 @@ BACKOFF_MIN_MS, BACKOFF_MAX_MS = 100, 5_000
 """Pause before a step; doubles with each step of an outage."""
 WAIT_MS = 5_000
 """Being put out, moved and served from elsewhere look alike at first: so long Discord has to say which."""
-ASKS_MAX, ASKS_WINDOW_MS = 5, 60_000
-"""Joins are limited by Discord, and a bot that joins in a loop is a nuisance to everybody in the channel."""
-ASK_PATIENCE_MS = 30_000
-"""A pair may be asked for so late at most; if the limit demands more, the session ends instead."""
 
 
 class Move(StrEnum):
@@ -33,7 +29,8 @@ class Move(StrEnum):
     IDENTIFY = "identify"
     """A new connection with the pair at hand."""
     RENEW = "renew"
-    """Ask `bot_main` for a new pair (leave and join), then a new connection with it."""
+    """Ask `bot_main` for a new pair (leave and join), then a new connection with it; it also limits how often
+    she joins."""
     WAIT = "wait"
     """Up to 5 s for what Discord says by the main gateway; a new pair is taken at once."""
     STOP = "stop"
@@ -141,36 +138,10 @@ class Step:
     """Why it ends, with STOP."""
 
 
-class Asks:
-    """When new pairs were asked for; shared by all sessions of one guild, since Discord counts per bot."""
+class Policy:
+    """Reads the table for one session."""
 
     def __init__(self) -> None:
-        self._at_ms: deque[int] = deque(maxlen=ASKS_MAX)
-
-    def take(self, now_ms: int) -> int:
-        """One more ask.
-
-        Returns:
-            How long it has to wait, -1 if that is too long; then it does not count.
-        """
-        oldest_ms = self._at_ms[0] if len(self._at_ms) == ASKS_MAX else now_ms - ASKS_WINDOW_MS
-        newest_ms = self._at_ms[-1] if self._at_ms else now_ms
-        at_ms = max(now_ms, newest_ms, oldest_ms + ASKS_WINDOW_MS)
-        if at_ms - now_ms > ASK_PATIENCE_MS:
-            return -1
-        self._at_ms.append(at_ms)
-        return at_ms - now_ms
-
-
-class Policy:
-    """Reads the table for one session.
-
-    Args:
-        asks: of the session's guild.
-    """
-
-    def __init__(self, asks: Asks) -> None:
-        self._asks = asks
         self._seen: Counter[Event] = Counter()
         self._outage_since_ms: int | None = None
         self._connected_ms: int | None = None
@@ -197,11 +168,6 @@ class Policy:
             move = Move.IDENTIFY
         if move is Move.WAIT or (move is Move.RESUME and not n_seen):
             delay_ms = 0
-        if move is Move.RENEW:
-            wait_ms = self._asks.take(now_ms + delay_ms)
-            if wait_ms < 0:
-                return Step(Move.STOP, error="voice_rate_limited")
-            delay_ms += wait_ms
         return self._bounded(move, delay_ms, now_ms)
 
     def _bounded(self, move: Move, delay_ms: int, now_ms: int) -> Step:

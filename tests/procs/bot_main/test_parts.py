@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bus.errors import BadSettings
 from bus.messages import ChatMessage
 from bus.settings import load
 from bus.testing import MemoryNode
@@ -45,6 +46,17 @@ async def test_a_server_of_eyes_that_wants_a_key_is_given_it(config: Config):
         asked, picture = [ChatMessage("user", "What do you see?")], Picture("image/jpeg", b"\xff\xd8\xff")
         assert await model.complete(asked, pictures=[picture]) == "I am a stub."
         await model.close()
+
+
+def test_more_than_five_joins_a_minute_are_for_a_discord_of_ones_own_alone(config: Config):
+    node = MemoryNode("bot_main", ("control.session.",))
+    hasty = replace(config.discord, joins_per_minute=6)
+    with pytest.raises(BadSettings, match="to at most 5"):
+        chat_side(node, replace(config, discord=hasty), Personas(), Completions(ADDRESS), _no_cards(node))
+
+
+def _no_cards(node: MemoryNode) -> GpuPlan:
+    return GpuPlan(node, GpuSettings(), [], Vram())
 
 
 async def test_all_connections_to_services_are_closed_at_the_end(config: Config):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bus.messages import VoiceLink
 from procs.bot_main.core.chat import VoicePair
-from procs.bot_main.core.links import HUSH_MS, JOINS, MINUTE_MS, GuildLink, Want
+from procs.bot_main.core.links import HUSH_MS, JOINS, MINUTE_MS, PATIENCE_MS, GuildLink, Want
 
 pytestmark = pytest.mark.unit
 
@@ -83,7 +83,7 @@ class World:
         if moved_to and self.want:
             self.want = Want(self.want.session, moved_to, self.want.link_revision)
 
-    def calm_down(self, ms: int = 20_000) -> None:
+    def calm_down(self, ms: int = PATIENCE_MS + 20_000) -> None:
         """Nobody does anything; Discord answers everything."""
         for _ in range(ms // STEP_MS):
             self.now_ms += STEP_MS
@@ -144,6 +144,45 @@ def told(world: World) -> VoiceLink:
     link = world.link.link()
     assert link is not None
     return link
+
+
+def renewed(every_ms: int) -> World:
+    """She joins, and five times her sink needs new credentials."""
+    world = World()
+    world.act("join", 0)
+    for _ in range(JOINS):
+        world.calm_down(every_ms)
+        world.act("renew", 0)
+    return world
+
+
+def test_a_renewal_beyond_five_joins_a_minute_waits_until_it_may_be_and_she_stays_meanwhile():
+    world = renewed(every_ms=10_000)
+    assert (len(world.joins), world.place, world.link.code) == (JOINS, ROOMS[0], "")
+    world.calm_down(MINUTE_MS - world.now_ms + 2 * STEP_MS)
+    assert len(world.joins) == JOINS + 1
+    assert world.joins[-1] - world.joins[0] >= MINUTE_MS
+    world.calm_down(2 * STEP_MS)
+    told = world.link.link()
+    assert told is not None
+    assert (told.link_revision, told.channel_id, told.code) == (JOINS, ROOMS[0], "")
+
+
+def test_a_renewal_that_would_have_to_wait_for_too_long_ends_the_session():
+    world = renewed(every_ms=2_000)
+    assert (len(world.joins), world.link.code) == (JOINS, "voice_rate_limited")
+
+
+def test_somebody_who_calls_her_is_told_at_once_that_she_has_joined_too_often():
+    world = World()
+    for _ in range(JOINS + 1):
+        assert world.link.code == ""
+        world.act("join", 0)
+        world.calm_down(4_000)
+        if len(world.joins) < JOINS or not world.link.code:
+            world.act("leave", 0)
+            world.calm_down(4_000)
+    assert (len(world.joins), world.link.code) == (JOINS, "voice_rate_limited")
 
 
 def test_the_null_of_our_own_leaving_is_no_kick():

@@ -406,6 +406,25 @@ async def test_what_can_not_be_encrypted_for_those_who_listen_is_given_up(
     assert joined.director.places["Lounge"].heard().frames == 0
 
 
+async def test_while_she_may_not_join_yet_new_credentials_are_waited_for(
+    joined: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("procs.discord_voice.backends.credentials.ELSEWHERE_S", 0.1)
+    monkeypatch.setattr("procs.discord_voice.backends.credentials.PAIR_S", 0.2)
+    renew, asked = joined.switch.renew, []
+
+    async def renew_late(dead_revision: int) -> None:
+        asked.append(dead_revision)
+        if len(asked) == 3:
+            await renew(dead_revision)
+
+    monkeypatch.setattr(joined.switch, "renew", renew_late)
+    joined.director.bot("Miku").voice_closes(4006)
+    await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
+    assert (asked, joined.lost) == ([0, 1, 2], "")
+    await joined.hears("ok")
+
+
 @pytest.mark.parametrize("code", ["voice_muted", "voice_stage"])
 async def test_what_she_says_where_she_may_not_speak_is_given_up_at_once(joined: House, code: str) -> None:
     joined.sink.link(SESSION, replace(joined.switch.link, silenced=code))
@@ -437,8 +456,6 @@ async def test_no_secret_reaches_the_log(joined: House, caplog: pytest.LogCaptur
 
 
 def test_the_codes_above_are_those_of_the_table() -> None:
-    from procs.discord_voice.core.link import Asks
-
     for codes, move in ((RESUMED, Move.RESUME), (RENEWED, Move.RENEW), (IDENTIFIED, Move.IDENTIFY)):
         for code in codes:
-            assert Policy(Asks()).next(event_of(code), 0, resumable=True).move is move
+            assert Policy().next(event_of(code), 0, resumable=True).move is move

@@ -4,13 +4,10 @@ from hypothesis import strategies as st
 
 from bus.errors import CODES
 from procs.discord_voice.core.link import (
-    ASKS_MAX,
-    ASKS_WINDOW_MS,
     BACKOFF_MAX_MS,
     OUTAGE_LIMIT_MS,
     ROWS,
     STABLE_MS,
-    Asks,
     Event,
     Move,
     Policy,
@@ -22,7 +19,7 @@ pytestmark = pytest.mark.unit
 
 def story(event, times=6, resumable=True):
     """What is done as an event happens again and again."""
-    policy = Policy(Asks())
+    policy = Policy()
     steps = [policy.next(event, 1_000 * n, resumable=resumable) for n in range(times)]
     stop = next(n for n, step in enumerate(steps) if step.move is Move.STOP)
     return [step.move.value for step in steps[:stop]], steps[stop].error
@@ -74,20 +71,20 @@ def test_without_a_session_nothing_is_resumed():
 
 
 def test_a_first_resume_is_tried_at_once_and_what_follows_ever_later():
-    policy = Policy(Asks())
+    policy = Policy()
     delays = [policy.next(event, 0, resumable=True).delay_ms for event in [Event.DROPPED] * 3]
     assert delays == [0, 200, 400]
 
 
 def test_a_connection_that_stood_forgives_what_was_before():
-    policy = Policy(Asks())
+    policy = Policy()
     for n in range(20):
         assert policy.next(Event.OUR_FAULT, n * 2 * STABLE_MS).move is Move.IDENTIFY
         policy.connected(n * 2 * STABLE_MS + 100)
 
 
 def test_a_connection_that_falls_at_once_forgives_nothing():
-    policy = Policy(Asks())
+    policy = Policy()
     moves = []
     for n in range(4):
         moves.append(policy.next(Event.OUR_FAULT, n * 1_000).move)
@@ -95,39 +92,9 @@ def test_a_connection_that_falls_at_once_forgives_nothing():
     assert moves[-1] is Move.STOP
 
 
-def test_the_sixth_ask_in_a_minute_waits_or_ends_the_session():
-    asks = Asks()
-    assert [asks.take(n * 8_000) for n in range(5)] == [0] * 5
-    assert asks.take(40_000) == 20_000
-    assert Asks().take(0) == 0
-    hasty = Asks()
-    assert [hasty.take(n) for n in range(6)] == [0] * 5 + [-1]
-
-
-events = st.lists(st.tuples(st.sampled_from(list(Event)), st.integers(0, 20_000), st.booleans()), max_size=80)
-
-
-@given(events, st.integers(1, 3))
-def test_never_more_than_five_asks_a_minute_whatever_happens(happenings, n_sessions):
-    asks = Asks()
-    policies = [Policy(asks) for _ in range(n_sessions)]
-    now_ms, asked_ms = 0, []
-    for n, (event, pause_ms, connects) in enumerate(happenings):
-        policy = policies[n % n_sessions]
-        step = policy.next(event, now_ms, resumable=connects)
-        if step.move is Move.RENEW:
-            asked_ms.append(now_ms + step.delay_ms)
-        if connects:
-            policy.connected(now_ms + step.delay_ms)
-        now_ms += pause_ms
-    asked_ms.sort()
-    for early, late in zip(asked_ms, asked_ms[ASKS_MAX:], strict=False):
-        assert late - early >= ASKS_WINDOW_MS
-
-
 @given(st.lists(st.sampled_from(list(Event)), min_size=60, max_size=60), st.integers(0, 4_000))
 def test_an_outage_always_ends(happenings, each_ms):
-    policy = Policy(Asks())
+    policy = Policy()
     now_ms = 0
     for event in happenings:
         step = policy.next(event, now_ms, resumable=True)
