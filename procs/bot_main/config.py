@@ -65,8 +65,8 @@ class DiscordSettings(DiscordTrust):
     )
     prefix: str = setting("!miku", "Word that begins a command in a message.")
     joins_per_minute: int = setting(
-        5, "Voice joins in a server in a minute, since Discord limits them too; beyond that a session that goes "
-        "on waits, and who calls her is refused. More than 5 in a Discord of one's own (discord.api_base) only.",
+        5, "Voice joins in a server in a minute, since Discord limits them too; beyond that a session waits "
+        "that goes on, and a call is refused. More than 5 in a Discord of one's own (discord.api_base) only.",
         minimum=1, maximum=600,
     )  # fmt: skip
 
