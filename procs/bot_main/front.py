@@ -271,10 +271,9 @@ class Front:
     def _attend(self, visit: Visit) -> None:
         """No prompt is missed where prompts are taken from now on: a slash command is no message there."""
         chosen = self._guilds.of(visit.guild_id).prompt_channel
-        conversation = self._sessions.in_guild(visit.guild_id)
-        channel_id = self._voice.prompt_channel(conversation) if conversation else chosen or visit.channel_id
         if self._house and visit.guild_id:
-            self._house.attend(channel_id, visit.key)
+            for channel_id in {visit.channel_id, chosen or visit.channel_id}:
+                self._house.attend(channel_id, visit.key)
 
     async def _feature(self, asked: Command, visit: Visit) -> str:
         if self._house is None:

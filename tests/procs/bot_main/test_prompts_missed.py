@@ -111,3 +111,15 @@ async def test_the_first_message_ever_in_a_channel_that_was_made_the_prompt_chan
     async with housed.life(before) as after:
         await until(lambda: len(after.world.prompts) == 1)
         assert after.world.told(0) == ["Anna: are you there?"]
+
+
+async def test_the_first_message_ever_where_she_was_called_while_the_chosen_channel_is_gone(housed: Housed):
+    async with housed.life() as before:
+        await before.says(f"!miku settings prompt_channel <#{NEWER}>", by=BOSS)
+        del housed.chat.channels[NEWER]
+        await housed.calls_her(before)
+        await housed.attends(NEW)
+    housed.chat.says("are you there?", channel_id=NEW)
+    async with housed.life(before) as after:
+        await until(lambda: len(after.world.prompts) == 1)
+        assert after.world.told(0) == ["Anna: are you there?"]
