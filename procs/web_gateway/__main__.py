@@ -51,7 +51,7 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
         WatchRoutes(Observer(desk, NODES, SINKS)),
         Pages().add_routes,
     )
-    site = Site(app, web.host, port)
+    site = Site(app, web.host, port, web.max_connections)
     browsers.site = site if web.enabled else None
     rules = Rules(WebNode.name, web.enabled, round(session.start_timeout_s * 1000))
     return WebNode(bus, rules, browsers, session.max_sessions), site

@@ -14,7 +14,7 @@ from procs.web_gateway.backends.browsers import Browsers
 from procs.web_gateway.backends.connection import Connection
 from procs.web_gateway.backends.guard import PRINCIPAL, Guard, open_to_all
 from procs.web_gateway.backends.visit import ChatVisit, Visit
-from procs.web_gateway.core.access import Principal
+from procs.web_gateway.core.access import Principal, network
 from procs.web_gateway.core.dialect import V1, Chat
 from procs.web_gateway.core.intake import FRAME_LIMIT_BYTES
 
@@ -96,7 +96,7 @@ class Sockets:
         dialect: V1 | Chat,
         serve: Callable[[web.WebSocketResponse, Connection], Visit],
     ) -> web.StreamResponse:
-        address = request.remote or ""
+        address = network(request.remote or "")
         if self.n_connections >= self._max_connections or self._addresses[address] >= PER_ADDRESS:
             raise web.HTTPServiceUnavailable(text="Too many connections. Close another tab.\n")
         self._addresses[address] += 1

@@ -147,21 +147,21 @@ class Lockout:
 
     def failed(self, address: str, now_ms: int) -> None:
         """A wrong credential came; monotonic ms."""
-        times = self._failures.setdefault(_network(address), deque(maxlen=FAILURES))
-        self._failures.move_to_end(_network(address))
+        times = self._failures.setdefault(network(address), deque(maxlen=FAILURES))
+        self._failures.move_to_end(network(address))
         times.append(now_ms)
         if len(self._failures) > ADDRESSES:
             self._failures.popitem(last=False)
 
     def seconds_left(self, address: str, now_ms: int) -> int:
         """How long an address is locked out from now; 0 = it is not."""
-        times = self._failures.get(_network(address))
+        times = self._failures.get(network(address))
         if times is None or len(times) < FAILURES:
             return 0
         return max(0, -(-(times[0] + WINDOW_MS - now_ms) // 1000))
 
 
-def _network(address: str) -> str:
+def network(address: str) -> str:
     """What counts as one address."""
     try:
         found = ip_address(address.partition("%")[0])
