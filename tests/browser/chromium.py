@@ -113,6 +113,11 @@ class Page:
         assert "exceptionDetails" not in result, result["exceptionDetails"]
         return result["result"].get("value")
 
+    async def module(self, name: str, body: str) -> Any:
+        """Run a function body with the exports of a module of the page as `m`; its value comes back."""
+        call = f"async (m) => JSON.stringify(await (async () => {{ {body} }})())"
+        return json.loads(str(await self.run(f"import('/{name}').then({call})")))
+
     async def until(self, expression: str, timeout_s: float = WAIT_S) -> Any:
         """The first truthy value of an expression; one that throws (between two pages) counts as falsy."""
         deadline = asyncio.get_running_loop().time() + timeout_s

@@ -132,6 +132,8 @@ class Guard:
         if who is None:
             text = "This link was used already, or is older than 5 minutes. For a new one: ./miku link\n"
             raise web.HTTPUnauthorized(text=text)
+        if name := self._signed_in(request):  # it stays who it was: its sessions are still its own
+            who = Principal("operator", name)
         response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
         self._sign_in(response, who, secure=request.secure)
         return response
@@ -151,8 +153,7 @@ class Guard:
             HTTPUnauthorized: a Bearer credential is wrong.
             HTTPTooManyRequests: the address is locked out.
         """
-        value = request.cookies.get(self._cookie, "")[:TOKEN_CHARS]
-        if name := cookie_name(self._secret, value, self._wall_ms()) if value else "":
+        if name := self._signed_in(request):
             return Principal("operator", name)
         kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer":
@@ -162,6 +163,11 @@ class Guard:
         if code:
             raise web.HTTPUnauthorized(text="The API key or JWT is not valid.\n")
         return found
+
+    def _signed_in(self, request: web.Request) -> str:
+        """Which browser shows a valid cookie; empty without one."""
+        value = request.cookies.get(self._cookie, "")[:TOKEN_CHARS]
+        return cookie_name(self._secret, value, self._wall_ms()) if value else ""
 
     def check_lockout(self, request: web.Request) -> None:
         """Refuse an address that guesses.

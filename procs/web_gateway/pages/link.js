@@ -1,66 +1,75 @@
 // The page's side of WS v1 (docs/web-protocol.md): a session that outlives its connection.
 
+import { ask, refusal } from "./door.js";
+import { forget, handOver, keep, orphan, own } from "./kept.js";
+
 const RETRY_S = [1, 2, 4, 8, 16];
+const OPEN_MS = 10_000; // a connection that is not made by then never will be
 const DEAD_MS = 45_000; // three pings missed
-const KEPT = "miku.session"; // of this tab: a reload finds its session again
-const FINAL = new Set([1000, 1008, 4409]); // closes that mean: do not come back
+const TAKEN = 4409;
+const FINAL = new Set([1000, 1008]); // closes that mean: do not come back
 
 const socketUrl = (path) => new URL(path, location.href.replace(/^http/, "ws"));
 
 /**
  * Events: `event` (detail: a server event), `sound` (detail: ArrayBuffer), `state` (detail: {name, ...}).
- * States: idle, joining, active, waiting {attempt, of, seconds}, lost {reason}.
+ * States: idle {reason}, joining, active {isTakenUp}, waiting {attempt, of, seconds}, trying {attempt, of}, lost.
  */
 export class Link extends EventTarget {
   state = "idle";
   #socket = null;
   #session = "";
+  #hasBegun = false;
+  #isTakenUp = false;
   #lastSeq = 0;
   #received = null;
   #attempt = 0;
   #wantsEnd = false;
+  #underWay = null;
   #timers = new Set();
   #life = 0;
 
   /** What the gateway calls the session; empty without one. */
   get session() { return this.#session; }
 
-  /** Ask for a session. */
-  join() {
+  /** Ask for a session, or take up the one of a tab that was closed. */
+  async join() {
     this.#reset();
     this.#set("joining");
-    this.#connect("/ws");
+    const isWanted = this.#begin();
+    const reason = await refusal();
+    const left = reason ? null : await orphan();
+    if (!isWanted()) return;
+    if (reason) this.#end(reason);
+    else if (left) this.#takeUp(left);
+    else this.#connect("/ws");
   }
 
   /** Take up the session that this tab had before it was loaded anew; false if it had none. */
   resume() {
-    this.#session = sessionStorage.getItem(KEPT) ?? "";
-    if (!this.#session) return false;
-    this.#wantsEnd = false;
-    this.#attempt = 0;
+    const kept = own();
+    if (!kept) return false;
     this.#set("joining");
-    this.#reconnect();
+    this.#takeUp(kept);
     return true;
   }
 
   /** End the session: wanted, so nothing is tried again. */
   leave() {
-    this.#wantsEnd = true;
-    this.#clearTimers();
-    const { readyState } = this.#socket ?? {};
-    if (readyState === WebSocket.OPEN) {
+    if (this.#socket?.readyState === WebSocket.OPEN) {
+      this.#wantsEnd = true;
+      this.#clearTimers();
       this.send({ type: "session.stop", reason: "client_requested" });
       this.#later(3_000, () => this.#socket?.close(1000));
     } else {
-      if (this.#session) fetch(`/sessions/${this.#session}`, { method: "DELETE" }).catch(() => {});
-      this.#socket?.close();
+      if (this.#session) ask(`/sessions/${this.#session}`, { method: "DELETE", keepalive: true });
       this.#end();
     }
   }
 
   /** Try again after all tries have failed. */
   again() {
-    this.#attempt = 0;
+    this.#attempt = 1;
     this.#reconnect();
   }
 
@@ -82,12 +91,12 @@ export class Link extends EventTarget {
     socket.onopen = () => this.#hello();
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
-      this.#watchLife();
+      this.#watchLife(DEAD_MS);
       if (typeof data === "string") this.#take(JSON.parse(data));
       else this.dispatchEvent(new CustomEvent("sound", { detail: data }));
     };
     socket.onclose = ({ code }) => { if (socket === this.#socket) this.#closed(code); };
-    this.#watchLife();
+    this.#watchLife(OPEN_MS);
   }
 
   #hello() {
@@ -103,24 +112,29 @@ export class Link extends EventTarget {
     if (event.seq) this.#lastSeq = Math.max(this.#lastSeq, event.seq);
     switch (event.type) {
       case "hello.ack":
-        if (!event.data.resumed) this.#start();
+        if (!event.data.resumed) this.#start(event.data.sessionId);
         break;
       case "session.started":
-        this.#session = event.data.sessionId;
-        sessionStorage.setItem(KEPT, this.#session);
+        this.#hasBegun = true;
+        keep(this.#session, true);
         this.#active();
         break;
-      case "session.resumed": this.#active(); break;
+      case "session.resumed":
+        if (this.#hasBegun || event.data.lost) this.#active();
+        else this.#set("joining");
+        break;
       case "session.stopped": this.#wantsEnd = true; break;
       case "ping": this.send({ type: "pong", ts: event.data.ts }); break;
       case "error":
-        if (this.state === "joining" && !this.#session) this.#refused();
+        if (!this.#hasBegun) this.#refused();
         break;
     }
     this.dispatchEvent(new CustomEvent("event", { detail: event }));
   }
 
-  #start() {
+  #start(session) {
+    this.#session = session;
+    keep(session, false);
     this.send({
       type: "session.start",
       audio: { encoding: "pcm_s16le", sample_rate_hz: 16_000, channels: 1 },
@@ -130,7 +144,8 @@ export class Link extends EventTarget {
 
   #active() {
     this.#attempt = 0;
-    this.#set("active");
+    this.#set("active", { isTakenUp: this.#isTakenUp });
+    this.#isTakenUp = false;
   }
 
   #refused() {
@@ -141,13 +156,16 @@ export class Link extends EventTarget {
   #closed(code) {
     this.#clearTimers();
     if (this.#wantsEnd || !this.#session) this.#end(this.#wantsEnd ? "" : "unreachable");
-    else if (FINAL.has(code)) this.#end(code === 4409 ? "taken" : "refused");
+    else if (code === TAKEN) {
+      handOver();
+      this.#end("taken");
+    } else if (FINAL.has(code)) this.#end("refused");
     else this.#retry();
   }
 
   #retry() {
     if (this.#attempt === RETRY_S.length) {
-      this.#set("lost", { reason: "unreachable" });
+      this.#set("lost");
       return;
     }
     const seconds = RETRY_S[this.#attempt++];
@@ -155,29 +173,38 @@ export class Link extends EventTarget {
     this.#later(seconds * 1000, () => this.#reconnect());
   }
 
+  #takeUp({ id, begun }) {
+    this.#session = id;
+    this.#hasBegun = begun;
+    this.#isTakenUp = true;
+    keep(id, begun);
+    this.#reconnect();
+  }
+
   async #reconnect() {
-    let answer;
-    try {
-      answer = await fetch(`/sessions/${this.#session}/reconnect`, { method: "POST" });
-    } catch {
-      this.#retry();
-      return;
-    }
-    if (this.#wantsEnd) return;
-    if (answer.ok) this.#connect((await answer.json()).websocket_url);
-    else if (answer.status === 404) this.#end("over");
-    else if (answer.status === 401 || answer.status === 403) this.#end("refused");
+    if (this.#attempt) this.#set("trying", { attempt: this.#attempt, of: RETRY_S.length });
+    const isWanted = this.#begin();
+    const answer = await ask(`/sessions/${this.#session}/reconnect`, { method: "POST" });
+    const address = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (!isWanted()) return;
+    if (address) this.#connect(address.websocket_url);
+    else if (answer?.status === 404) this.#end("over");
+    else if (answer?.status === 401 || answer?.status === 403) this.#end("refused");
     else this.#retry();
   }
 
+  /** Something is under way that takes its time; returns whether it is still wanted. */
+  #begin() {
+    const mine = this.#underWay = Symbol("under way");
+    return () => mine === this.#underWay;
+  }
+
   /** A connection on which nothing comes for so long is dead, whatever the network says. */
-  #watchLife() {
+  #watchLife(ms) {
     this.#timers.delete(this.#life);
     clearTimeout(this.#life);
-    this.#life = this.#later(DEAD_MS, () => {
-      const socket = this.#socket;
-      this.#socket = null;
-      socket?.close();
+    this.#life = this.#later(ms, () => {
+      this.#drop();
       this.#closed(1006);
     });
   }
@@ -189,11 +216,19 @@ export class Link extends EventTarget {
 
   #reset() {
     this.#clearTimers();
-    sessionStorage.removeItem(KEPT);
+    this.#drop();
+    forget();
     this.#session = "";
     this.#lastSeq = this.#attempt = 0;
-    this.#received = null;
-    this.#wantsEnd = false;
+    this.#received = this.#underWay = null;
+    this.#wantsEnd = this.#hasBegun = this.#isTakenUp = false;
+  }
+
+  /** What the connection still says is not for us. */
+  #drop() {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
   }
 
   #set(name, more = {}) {

@@ -1,19 +1,21 @@
 // The page: connects the link, the sound, the captions and the keys.
+import { banner, countDown } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { Direct } from "./direct.js";
 import { byId, say, tell } from "./dom.js";
+import { NOT_SIGNED_IN, UNREACHABLE } from "./door.js";
 import { Link } from "./link.js";
 import { watch } from "./panel.js";
 import { Microphone, Player } from "./sound.js";
 
 const PLAYED_EVERY_MS = 200;
 const MUTED = "The browser keeps the page silent until you click or press a key.";
-const NO_LINK = "This browser is not signed in, or no longer. Open the link that `./miku link` prints.";
+const DOUBLE_CLICK_MS = 500; // Leave takes Join's place: it is not meant by a second click
 const ENDS = {
   over: "The session has ended meanwhile. Join for a new one.",
   taken: "The session goes on in another window.",
-  refused: NO_LINK,
-  unreachable: "The gateway can't be reached. Is Miku running?",
+  refused: NOT_SIGNED_IN,
+  unreachable: UNREACHABLE,
 };
 
 const link = new Link();
@@ -26,23 +28,16 @@ const turns = { open: new Set(), sounding: 0, cut: 0 };
 let position = { turn: 0, positionMs: 0 };
 let played = { ...position, atMs: 0 };
 let playing = false;
+let joinedAtMs = -Infinity;
 
 // --- what the page says ------------------------------------------------------------------------------------------------
 
 function showState() {
   const busy = turns.open.size ? "thinking" : "listening";
-  const name = { idle: "idle", joining: "joining", waiting: "reconnecting", lost: "reconnecting" }[link.state]
-    ?? (playing ? "speaking" : busy);
+  const away = { idle: "idle", joining: "joining", waiting: "reconnecting", trying: "reconnecting", lost: "reconnecting" };
+  const name = away[link.state] ?? (playing ? "speaking" : busy);
   byId("state").dataset.state = name;
   say(byId("state"), name);
-}
-
-function banner(text, action = "", run = null) {
-  byId("banner").hidden = !text;
-  say(byId("banner-text"), text);
-  byId("banner-action").hidden = !action;
-  say(byId("banner-action"), action);
-  byId("banner-action").onclick = run;
 }
 
 const notice = (text) => tell(byId("notice"), text);
@@ -56,8 +51,7 @@ function showControls() {
 }
 
 function onState({ detail }) {
-  countdown.stop();
-  if (detail.name === "waiting") countdown.start(detail);
+  if (detail.name === "waiting" || detail.name === "trying") countDown(detail);
   else if (detail.name === "lost") banner("Five tries to reconnect have failed.", "Try again", () => link.again());
   else if (detail.name !== "active") banner("");
   else showSound(player.context?.state);
@@ -66,19 +60,6 @@ function onState({ detail }) {
   showState();
   if (detail.name === "active" && document.activeElement === document.body) byId("text").focus();
 }
-
-const countdown = {
-  start({ attempt, of, seconds }) {
-    const until = Date.now() + seconds * 1000;
-    const tell = () => {
-      const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-      banner(`Connection lost. Reconnecting in ${left} s (try ${attempt} of ${of}) ...`);
-    };
-    tell();
-    this.timer = setInterval(tell, 1000);
-  },
-  stop() { clearInterval(this.timer); },
-};
 
 function ended(reason) {
   closeMicrophone();
@@ -91,8 +72,9 @@ function ended(reason) {
 }
 
 function showSound(state) {
-  if (link.state === "active") banner(state === "suspended" ? MUTED : "", "Let me hear her", () => openSound());
-  if (state !== "suspended") byId("banner-action").hidden = true;
+  if (link.state !== "active") return;
+  if (state === "suspended") banner(MUTED, "Let me hear her", () => openSound());
+  else banner("");
 }
 
 const openSound = () => player.open(showSound).catch(() => notice("This browser can't play her voice here."));
@@ -193,13 +175,17 @@ function tellPlayed(isUnderWay) {
 
 // --- what the person does ----------------------------------------------------------------------------------------------
 
-async function join() {
+function join() {
+  if (link.state !== "idle") return;
   notice("");
   conversation.clear();
   openSound();
-  const answer = await fetch("/api/me").catch(() => null);
-  if (answer?.ok) link.join();
-  else notice(answer ? NO_LINK : ENDS.unreachable);
+  joinedAtMs = performance.now();
+  link.join();
+}
+
+function leave() {
+  if (performance.now() - joinedAtMs > DOUBLE_CLICK_MS) link.leave();
 }
 
 function ask(event) {
@@ -292,7 +278,7 @@ function onKey(event) {
 }
 
 byId("join").onclick = join;
-byId("leave").onclick = () => link.leave();
+byId("leave").onclick = leave;
 byId("ask").onsubmit = ask;
 byId("stop").onclick = stop;
 byId("open-mic").onclick = toggleMicrophone;

@@ -111,6 +111,18 @@ async def test_a_link_is_good_once_and_for_five_minutes(house):
             assert response.status == 401
 
 
+async def test_a_browser_that_opens_another_link_keeps_its_sessions(house):
+    async with house.browser() as browser:
+        async with browser.ws_connect("/ws") as ws:
+            client = Client(ws, browser)
+            await client.start()
+            call = client.all("session.started")[0]["sessionId"]
+        async with browser.get("/", params={"token": house.link()}) as response:
+            assert response.status == 200
+        async with browser.post(f"/sessions/{call}/reconnect") as response:
+            assert response.status == 200
+
+
 async def test_guessing_locks_the_guesser_out_and_nobody_else(house):
     async with house.browser() as other:
         at_home = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), limit=8)

@@ -143,6 +143,22 @@ async def test_a_page_that_is_loaded_anew_goes_on_where_it_was(page, stack):
     assert await page.run(f"document.querySelector('{LAST} .heard').textContent") == REPLY
 
 
+async def test_what_a_closed_tab_leaves_is_taken_up_by_the_next_even_by_a_new_link(
+    browser, page, stack
+):
+    closed = await browser.page()
+    await enter(closed, stack)
+    await ask(closed)
+    await closed.until(f"document.querySelector('{LAST} .heard')?.textContent.length > 8")
+    turn = await newest_turn(closed)
+    await closed.close()
+    await page.open(link(stack, page_port(stack)))
+    await page.click("#join")
+    await page.until(f"document.querySelector('li[data-turn=\"{turn}\"]')")
+    await heard_whole(page, turn)
+    assert await page.run("notice.textContent") == ""
+
+
 async def test_a_lost_network_is_told_counted_and_overcome(page, stack, listener):
     async with Proxy(page_port(stack), listener) as proxy:
         await enter(page, stack, proxy.port)

@@ -1,63 +1,18 @@
 """The page's own modules, run where they live: in a browser. No gateway is needed for them."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from aiohttp import web
 
-import procs.web_gateway
 from bus.messages import NodeState, Phase
-from procs.web_gateway.backends.guard import HEADERS
-from tests.browser.chromium import MISSING, PROGRAM, Chromium, Page, chromium
+from tests.browser.chromium import MISSING, PROGRAM
 from tests.procs.web_gateway.play import Play
-
-PAGES = Path(procs.web_gateway.__file__).parent / "pages"
 
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(not PROGRAM, reason=MISSING),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def files() -> AsyncIterator[str]:
-    """The page's files alone, under the gateway's content security policy; yields the address."""
-
-    async def file(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(PAGES / (request.match_info["name"] or "index.html"), headers=HEADERS)
-
-    app = web.Application()
-    app.router.add_get("/{name:[a-z-]*[.a-z]*}", file)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/index.html"
-    await runner.cleanup()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Chromium]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Chromium, files: str) -> AsyncIterator[Page]:
-    page = await browser.page()
-    await page.open(files)
-    yield page
-    await page.close()
-
-
-async def module(page: Page, name: str, body: str) -> object:
-    """Run a function body with a module's exports as `m`; its value comes back."""
-    return json.loads(
-        str(await page.run(f"import('/{name}').then((m) => JSON.stringify((() => {{ {body} }})()))"))
-    )
 
 
 JITTER = """
@@ -88,7 +43,7 @@ return { heard, dry, done, fade, after: heard.slice(-20) };
 
 
 async def test_sound_waits_for_150_ms_plays_without_loss_and_waits_again_when_it_runs_dry(page):
-    told = await module(page, "jitter.js", JITTER)
+    told = await page.module("jitter.js", JITTER)
     assert told["heard"][:10] == [0, 100, 101, 102, 103, 104, 105, 106, 107, 0], (
         "140 ms are too little, 160 do"
     )
@@ -115,7 +70,7 @@ return seen.map((p) => [p.heard, p.coming, p.cut]);
 
 async def test_captions_tell_what_was_heard_is_coming_and_was_cut(page):
     text = "Hi 🎵 there, you."
-    assert await module(page, "captions.js", CAPTION) == [
+    assert await page.module("captions.js", CAPTION) == [
         ["", text, ""],
         ["Hi ", text[3:], ""],
         [text[:11], text[11:], ""],
@@ -136,7 +91,7 @@ return [shown, before === element.childNodes[0]];
 
 
 async def test_commands_in_a_sentence_are_set_as_code(page):
-    shown, is_told_once = await module(page, "dom.js", MARKED)
+    shown, is_told_once = await page.module("dom.js", MARKED)
     assert shown == [
         "End it (<code>./miku leave</code>).",
         "&lt;b&gt;<code>a</code> and <code>b</code>",
@@ -148,7 +103,7 @@ async def test_commands_in_a_sentence_are_set_as_code(page):
 
 async def test_a_long_name_is_broken_behind_its_dots_and_underscores_only(page):
     told = "const e = document.createElement('p'); e.append(...m.breakable('report.health.bot_main'));"
-    assert await module(page, "dom.js", f"{told} return [e.textContent, e.innerHTML.split('<wbr>')];") == [
+    assert await page.module("dom.js", f"{told} return [e.textContent, e.innerHTML.split('<wbr>')];") == [
         "report.health.bot_main",
         ["report.", "health.", "bot_", "main", ""],
     ]
