@@ -183,6 +183,10 @@ CODES: dict[str, Code] = {
         "Miku is in no session.",
         "Let her join first: `./miku join`, or `!miku join` in Discord.",
     ),
+    "session_idle": Code(
+        "The session has ended, since nobody had asked for anything for a while.",
+        "Let her join again; session.idle_leave_s sets how long she waits (0 = for ever).",
+    ),
     "quiet_hours": Code(
         "These are quiet hours in this server: Miku does not speak now.",
         "Write to her, or call her afterwards; administrators set them: `!miku settings quiet_hours`.",

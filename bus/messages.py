@@ -53,6 +53,8 @@ class Intent:
     """Discord text channel whose messages are prompts, 0 outside Discord."""
     requested_by: str = ""
     """Who asked: a Discord user id, `console`, `web`."""
+    reason: str = ""
+    """Error code of why it is wanted no longer, empty while it is and where somebody asked for the end."""
 
 
 @dataclass(frozen=True)

@@ -304,7 +304,7 @@ class Sessions:
             end = self.end_turns if conversation.began else self.leave
             end(conversation, Outcome(TurnKind.FAILED, code))
         elif conversation.is_unused(now_ms):
-            self.leave(conversation, Outcome(TurnKind.CUT))
+            self.leave(conversation, Outcome(TurnKind.CUT, "session_idle"))
         conversation.renew(self._wall_ms(), every_ms=RENEW_MS)
         self._tend(conversation)
 

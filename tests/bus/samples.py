@@ -31,7 +31,7 @@ from bus.messages import (
 TURN = 1_790_000_000_123
 
 SAMPLES = (
-    Intent(True, "discord_voice", TURN, 3, 11, 22, 33, "console"),
+    Intent(True, "discord_voice", TURN, 3, 11, 22, 33, "console", "session_idle"),
     SessionState("discord_voice", Phase.ACTIVE, TURN, 3, "session_active", "sink_failed", 11, 22, 33, 4),
     VoiceLink(4, 1, 11, 22, "session", "voice.example:443", "voice-token", "voice_kicked", "voice_stage"),
     FeatureState("drawing", True, "blocked", "llm_failed", "Image generation"),

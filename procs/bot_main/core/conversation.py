@@ -16,7 +16,6 @@ from bus.messages import (
     TurnKind,
     TurnState,
 )
-from procs.bot_main.core.gate import LOST_MS
 from procs.bot_main.core.prompts import History, said_by
 from procs.bot_main.core.record import Ended, Record, Terms
 from procs.bot_main.core.requests import ChatOrigin
@@ -30,6 +29,11 @@ FIRST_SOUNDS = 10
 
 MAX_JOINERS = 32
 """Joins of one session that wait for the sink's word; each is repeated, so an older one may be forgotten."""
+
+AWAY_MS = 5_000
+"""A sink that was lost for so long, twice what a restart takes, is not waited for: prompts are answered in
+writing. The gate is open by then.
+"""
 
 JOINER_MS = 2_000
 """A join without the sink's word is accepted as under way after this: people's tools give up at 3 s."""
@@ -101,7 +105,8 @@ class Conversation:
         """Miku should no longer be there; `code` says why if nobody asked for it."""
         if self.intent.wanted:
             self.end_code = code
-        self.intent = replace(self.intent, wanted=False, revision=self.intent.revision + 1)
+        revision = self.intent.revision + 1
+        self.intent = replace(self.intent, wanted=False, revision=revision, reason=self.end_code)
         self._withdrawn_ms = now_ms
 
     def follow(self, voice_channel_id: int) -> None:
@@ -140,8 +145,7 @@ class Conversation:
         """Error code if the sink has kept people waiting for too long, else empty."""
         if not self.intent.wanted or self.phase is Phase.ACTIVE:
             return ""
-        # A sink that is lost is not waited for once the gate is open: what is asked is answered in writing.
-        limit_ms = LOST_MS if self._has_lost_sink and self.began else self._terms.start_ms
+        limit_ms = AWAY_MS if self._has_lost_sink and self.began else self._terms.start_ms
         if now_ms - self._changed_ms <= limit_ms:
             return ""
         return "sink_failed" if self.began else "session_start_timeout"

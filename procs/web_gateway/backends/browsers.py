@@ -99,8 +99,7 @@ class Browsers:
         """The session is over."""
         self._claims.pop(session, None)
         if call := self._sessions.pop(session, None):
-            state: SessionState | None = self.desk.level(SESSION, session)
-            self.close(call, (state.reason or state.refusal if state else "") or "left")
+            self.close(call, self._why_over(session))
 
     def play(self, session: str, turn: int, source: Source) -> None:
         """Pace the sound to the client; it stands still while the client is away."""
@@ -230,6 +229,12 @@ class Browsers:
     def _sentence_over(self, call: Call) -> None:
         call.after_cut()
         self.stop_speaking(call)
+
+    def _why_over(self, session: str) -> str:
+        """Error code of the end of a session, `left` where somebody asked for it."""
+        state: SessionState | None = self.desk.level(SESSION, session)
+        intent: Intent | None = self.desk.level("control.intent", session)
+        return (state.reason or state.refusal if state else "") or (intent.reason if intent else "") or "left"
 
     def _claim(self, session: str) -> asyncio.Event:
         return self._claims.setdefault(session, asyncio.Event())

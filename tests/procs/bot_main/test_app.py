@@ -124,6 +124,14 @@ async def test_a_session_without_prompts_ends(world: World):
     assert world.intent(session).wanted
     await world.pass_ms(2_000)
     assert not world.intent(session).wanted
+    assert world.intent(session).reason == "session_idle"
+
+
+async def test_a_session_that_somebody_ends_has_no_reason(world: World):
+    session = await world.join()
+    await world.ask(RequestKind.LEAVE)
+    assert not world.intent(session).wanted
+    assert world.intent(session).reason == ""
 
 
 async def test_a_session_ends_by_the_sink_with_its_reason_for_those_who_wait(world: World):

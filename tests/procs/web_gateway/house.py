@@ -126,9 +126,9 @@ class House:
         await self._beat()
         return RequestAnswer(request.id, True, session)
 
-    async def leave(self, session):
+    async def leave(self, session, reason=""):
         before = self.sessions[session]
-        self.sessions[session] = Intent(False, "web_gateway", 1, before.revision + 1)
+        self.sessions[session] = Intent(False, "web_gateway", 1, before.revision + 1, reason=reason)
         await self._beat()
 
     def asked(self, kind):

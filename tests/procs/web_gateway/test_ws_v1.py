@@ -222,6 +222,16 @@ async def test_a_session_that_somebody_else_ends_says_goodbye(house):
         assert await client.closed() == 1000
 
 
+async def test_a_session_that_nobody_used_says_why_it_ended(house):
+    async with house.client() as client:
+        session = await client.start()
+        await house.leave(session, reason="session_idle")
+        stopped = await client.get("session.stopped")
+        assert stopped["reason"] == "session_idle"
+        assert "session.idle_leave_s" in stopped["message"]
+        assert await client.closed() == 1000
+
+
 async def test_a_bot_that_is_away_is_named(house):
     house.is_deaf = True
     async with house.client() as client:
