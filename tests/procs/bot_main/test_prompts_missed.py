@@ -116,6 +116,8 @@ async def test_the_first_message_ever_in_a_channel_that_was_made_the_prompt_chan
 async def test_the_first_message_ever_where_she_was_called_while_the_chosen_channel_is_gone(housed: Housed):
     async with housed.life() as before:
         await before.says(f"!miku settings prompt_channel <#{NEWER}>", by=BOSS)
+        await housed.attends(NEWER)
+        housed.chat.writable.remove(NEWER)
         del housed.chat.channels[NEWER]
         await housed.calls_her(before)
         await housed.attends(NEW)
