@@ -200,8 +200,8 @@ CODES: dict[str, Code] = {
         "Set voice.enabled = true (or VOICE_ENABLED=true).",
     ),
     "session_start_timeout": Code(
-        "The session did not start within ten seconds.",
-        "Try again; `./miku doctor` finds what is missing.",
+        "The session did not start in time.",
+        "Try again; `./miku doctor` finds what is missing. Slow machines: raise session.start_timeout_s.",
     ),
     "sink_failed": Code(
         "The place where Miku speaks was lost.",

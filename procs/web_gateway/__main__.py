@@ -41,9 +41,9 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
     names = Names(web.host, port, web.hosts, web.origins)
     guard = Guard(names, secret, web.api_key, web.jwt_secret, port, desk.mono_ms, desk.wall_ms)
     history = History(config.base.state_path / "calls.db")
-    browsers = Browsers(
-        desk, Pacer(bus.clock.mono_ns), history, web.resume_s * 1000, offers_webrtc=web.webrtc
-    )
+    start_ms, resume_ms = round(session.start_timeout_s * 1000), web.resume_s * 1000
+    pacer = Pacer(bus.clock.mono_ns)
+    browsers = Browsers(desk, pacer, history, resume_ms, start_ms, offers_webrtc=web.webrtc)
     app = make_app(
         guard,
         Sockets(browsers, guard, web.max_connections).add_routes,
@@ -53,7 +53,7 @@ def build(bus: Bus, config: Config, secret: str) -> tuple[WebNode, Site]:
     )
     site = Site(app, web.host, port, web.max_connections)
     browsers.site = site if web.enabled else None
-    rules = Rules(WebNode.name, web.enabled, round(session.start_timeout_s * 1000))
+    rules = Rules(WebNode.name, web.enabled, start_ms)
     return WebNode(bus, rules, browsers, session.max_sessions), site
 
 

@@ -17,7 +17,8 @@ ANSWER_S = 3.0
 """After this there is nobody."""
 
 JOIN_ANSWER_S = 12.0
-"""A join is answered once its sink has begun; a full house may take its time to empty."""
+"""A join is answered once its sink begins, or after 2 s without its word, however long it takes to start
+(`session.start_timeout_s`); a full house may take its time to empty."""
 
 USER_CHARS = 64
 

@@ -25,8 +25,8 @@ TICKET_MS = 30_000
 LOOK_S = 0.04
 """Two frames: how often the levels are looked at."""
 
-JOIN_S = 15.0
-"""A session starts within 10 s or is refused; this covers the way of the news."""
+NEWS_MS = 5_000
+"""A session starts in its time or is refused; this covers the wait for a peer and the way of the news."""
 
 SETTLE_S = 0.12
 """A little more than the sink's report period: by then it has said up to where she was heard."""
@@ -43,16 +43,25 @@ class Browsers:
         pacer: reads the sound, each 20 ms.
         history: the calls' file.
         resume_ms: so long a session outlives its connection.
+        start_ms: within this a session is active, once its sink begins.
         offers_webrtc: whether clients may get the sound that way.
     """
 
     name = "browsers"
 
     def __init__(
-        self, desk: Desk, pacer: Pacer, history: History, resume_ms: int, *, offers_webrtc: bool
+        self,
+        desk: Desk,
+        pacer: Pacer,
+        history: History,
+        resume_ms: int,
+        start_ms: int,
+        *,
+        offers_webrtc: bool,
     ) -> None:
         self.desk = desk
         self.resume_ms = resume_ms
+        self._start_ms = start_ms
         self.offers_webrtc = offers_webrtc
         self.history = history
         self._pacer = pacer
@@ -253,7 +262,7 @@ class Browsers:
 
     async def _active(self, call: Call) -> str:
         """Wait for the sink's word; returns the error code of a refusal."""
-        deadline_ms = self.desk.mono_ms() + round(JOIN_S * 1000)
+        deadline_ms = self.desk.mono_ms() + self._start_ms + NEWS_MS
         while self.desk.mono_ms() < deadline_ms:
             state: SessionState | None = self.desk.level(SESSION, call.session)
             if state and state.phase is Phase.ACTIVE:

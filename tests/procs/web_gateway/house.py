@@ -57,14 +57,14 @@ class LiveClock(FakeClock):
 class House:
     """The gateway, and a bot that answers for all other nodes."""
 
-    def __init__(self, folder, max_sessions=2, **web):
+    def __init__(self, folder, max_sessions=2, start_timeout_s=10.0, **web):
         base_port = free_base_port()
         self.clock = LiveClock()
         self.bus = MemoryNode("web_gateway", WebNode.reads, self.clock)
         self.config = Config(
             BaseSettings(state_dir=str(folder)),
             BusSettings(base_port=base_port),
-            SessionSettings(max_sessions=max_sessions),
+            SessionSettings(max_sessions, start_timeout_s=start_timeout_s),
             WebSettings(**web),
         )
         self.port = self.config.web.page_port(base_port)
@@ -75,6 +75,8 @@ class House:
         self.sessions = {}
         self.requests = []
         self.is_deaf = False
+        self.is_slow = False
+        """Whether the peers take their time to apply a session."""
         self._n_turns = 0
         self._links = 0
 
@@ -95,7 +97,7 @@ class House:
             await asyncio.sleep(0.005)
 
     async def _beat(self):
-        floors = dict.fromkeys(self.sessions, 1)
+        floors = {} if self.is_slow else dict.fromkeys(self.sessions, 1)
         for peer in PEERS:
             await self.bus.deliver(f"report.health.{peer}", Health(NodeState.READY, 1, floors))
         for session, intent in self.sessions.items():

@@ -3,7 +3,9 @@
 import pytest
 
 from bus.messages import RequestKind, TurnKind
+from procs.web_gateway import desk
 from tests.procs.sink.sound import last_sample
+from tests.procs.web_gateway.house import House, running
 from tests.waiting import until
 
 pytestmark = pytest.mark.flow
@@ -232,7 +234,48 @@ async def test_a_session_that_nobody_used_says_why_it_ended(house):
         assert await client.closed() == 1000
 
 
-async def test_a_bot_that_is_away_is_named(house):
+async def test_a_session_may_take_as_long_to_start_as_is_set(tmp_path):
+    async with running(House(tmp_path, start_timeout_s=60)) as house, house.client() as client:
+        house.is_slow = True
+        await client.hello()
+        await client.send("pong")
+        await client.send("session.start")
+        await until(lambda: house.asked(RequestKind.JOIN))
+        await house.wait_s(40)
+        house.is_slow = False
+        await client.get("session.started")
+        assert client.all("error") == []
+
+
+async def test_a_session_that_does_not_start_in_time_is_refused(tmp_path):
+    async with running(House(tmp_path, start_timeout_s=20)) as house, house.client() as client:
+        house.is_slow = True
+        await client.hello()
+        await client.send("pong")
+        await client.send("session.start")
+        await until(lambda: house.asked(RequestKind.JOIN))
+        await house.wait_s(30)
+        assert (await client.get("error"))["code"] == "session_start_timeout"
+        house.is_slow = False
+        await client.send("session.start")
+        await client.get("session.started")
+
+
+async def test_a_bot_that_is_away_is_named(house, monkeypatch):
+    monkeypatch.setattr(desk, "JOIN_ANSWER_S", 0.1)
+    house.is_deaf = True
+    async with house.client() as client:
+        await client.hello()
+        await client.send("session.start")
+        error = await client.get("error")
+        assert (error["code"], error["stage"]) == ("bot_unreachable", "session")
+        assert "does not answer" in error["message"]
+        house.is_deaf = False
+        await client.send("session.start")
+        await client.get("session.started")
+
+
+async def test_a_start_that_nobody_answers_can_be_called_off(house):
     house.is_deaf = True
     async with house.client() as client:
         await client.hello()
