@@ -33,12 +33,12 @@ class Fallback:
         Args:
             is_over: whether the session ended with it: why is told for all its turns at once.
         """
+        if ended.outcome.kind is TurnKind.DONE:
+            return self._done(ended)
         if is_over:
             return self._last_texts(ended)
         if ended.is_owed or ended.outcome.kind is TurnKind.CUT:
             return []
-        if ended.outcome.kind is TurnKind.DONE:
-            return self._done(ended)
         if ended.is_model_at_fault:
             return [f"{CONFUSED}\n{_told(ended.outcome.code)}"]
         if not ended.text:
@@ -55,7 +55,7 @@ class Fallback:
     def _last_texts(self, ended: Ended) -> list[str]:
         """Of a turn that ends with its session; those of which nothing is left are counted."""
         was_put_out = ended.outcome.code in PUT_OUT and ended.was_heard
-        if ended.is_owed or ended.outcome.kind is TurnKind.DONE or was_put_out:
+        if ended.is_owed or was_put_out:
             return []
         if ended.text and ended.outcome.kind is TurnKind.FAILED:
             form = QUIET if ended.outcome.code == "quiet_hours" else AS_TEXT

@@ -181,7 +181,7 @@ async def test_while_the_sink_is_away_answers_come_in_writing_and_nothing_is_pro
     session = await evening.joins()
     running, waiting = await evening.says("one"), await evening.says("two")
     await evening.world.silence(f"control.session.{SINK}", session)
-    await evening.pass_ms(3_000)
+    await evening.pass_ms(6_000)
     await until(lambda: all(replies(evening, running, waiting)))
     later = await evening.says("three")
     await evening.pass_ms(1_000)

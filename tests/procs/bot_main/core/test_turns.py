@@ -47,6 +47,29 @@ def test_one_prompt_runs_and_the_next_begins_when_it_has_ended():
     assert running.asked is second
 
 
+def test_a_prompt_that_is_to_be_answered_again_comes_first_in_a_turn_that_lives():
+    turns = Turns(SINCE_MS, max_waiting=8)
+    first, second = ask(turns, SINCE_MS + 1), ask(turns, SINCE_MS + 9)
+    turns.start(0, PATIENCE)
+    turns.end(FAILED)
+    assert first is not None
+    assert second is not None
+    assert turns.again(first)
+    again, then = turns.waiting
+    assert (again.text, then) == (first.text, second)
+    assert turns.floor <= again.turn < then.turn <= turns.issued
+
+
+def test_where_no_number_is_left_between_two_prompts_nothing_is_put_there():
+    turns = Turns(SINCE_MS, max_waiting=8)
+    first, second = ask(turns, SINCE_MS + 1), ask(turns, SINCE_MS + 1)
+    turns.start(0, PATIENCE)
+    turns.end(FAILED)
+    assert first is not None
+    assert not turns.again(first)
+    assert list(turns.waiting) == [second]
+
+
 def test_the_ninth_waiting_prompt_is_not_accepted():
     turns = Turns(SINCE_MS, max_waiting=8)
     ask(turns, SINCE_MS)
