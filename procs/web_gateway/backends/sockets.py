@@ -11,6 +11,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from procs.web_gateway.backends.browsers import Browsers
+from procs.web_gateway.backends.call import Call
 from procs.web_gateway.backends.connection import Connection
 from procs.web_gateway.backends.guard import PRINCIPAL, Guard, open_to_all
 from procs.web_gateway.backends.visit import ChatVisit, Visit
@@ -53,8 +54,7 @@ class Sockets:
 
     @open_to_all  # its credential may still come in hello
     async def _ws(self, request: web.Request) -> web.StreamResponse:
-        ticket = request.query.get("resume", "")
-        call = self._browsers.redeem(ticket) if ticket else None
+        call = self._resumed(request) if "resume" in request.query else None
         who = None if call else self._who(request)
         if call is None and who is None and not self._may_say_hello(request):
             raise web.HTTPUnauthorized(text="Ask for a new link: ./miku link\n")
@@ -75,6 +75,17 @@ class Sockets:
             return ChatVisit(self._browsers, self._guard, request, ws, connection, who, dialect)
 
         return await self._serve(request, dialect, serve)
+
+    def _resumed(self, request: web.Request) -> Call:
+        """The call of a ticket; who comes back to one is never given another one instead.
+
+        Raises:
+            HTTPGone: the ticket is no good (any more).
+        """
+        if call := self._browsers.redeem(request.query["resume"]):
+            return call
+        text = "This ticket was used, is older than 30 s, or its session is over. For a new one: "
+        raise web.HTTPGone(text=f"{text}POST /sessions/ID/reconnect\n")
 
     def _who(self, request: web.Request) -> Principal | None:
         if PRINCIPAL in request:

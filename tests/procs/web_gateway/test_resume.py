@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import aiohttp
 import pytest
 
 from bus.messages import RequestKind, TurnKind
@@ -154,10 +155,28 @@ async def test_nobody_else_takes_a_session_over_and_no_ticket_is_good_twice(hous
             async with stranger.get(url) as response:
                 assert response.status == 400  # no WebSocket; the ticket is used all the same
             async with stranger.get(url) as response:
-                assert response.status == 401
+                assert response.status == 410
         async with browser.delete(path) as response:
             assert response.status == 204
         assert await first.closed() == 1000
+
+
+async def test_a_ticket_that_is_no_longer_good_begins_no_new_session(house):
+    async with house.browser() as browser, browser.ws_connect("/ws") as ws:
+        first = Client(ws, browser)
+        await first.start()
+        path = f"/sessions/{first.all('hello.ack')[0]['sessionId']}/reconnect"
+        async with browser.post(path) as response:
+            late = (await response.json())["websocket_url"]
+        house.clock.advance_ms(30_000)
+        for stale in (late, "/ws?resume=none", "/ws?resume="):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await browser.ws_connect(stale)
+            assert refusal.value.status == 410
+        async with browser.get(late) as response:
+            assert "reconnect" in await response.text()
+        assert await first.ask(), "the session itself goes on"
+    assert len(house.asked(RequestKind.JOIN)) == 1
 
 
 async def test_a_session_outlives_the_gateway(tmp_path):
