@@ -88,10 +88,7 @@ class Calls:
         return call
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
-        limit = request.query.get("limit", "50")
-        if not limit.isdecimal() or not 1 <= int(limit) <= MAX_CALLS:
-            raise web.HTTPBadRequest(text=f"limit is a number from 1 to {MAX_CALLS}.\n")
-        rows = await self._browsers.history.calls(_readable(request), int(limit))
+        rows = await self._browsers.history.calls(_readable(request), _limit(request))
         return answer({"calls": [self._shown(row) for row in rows]})
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
@@ -119,6 +116,19 @@ class Calls:
         until_ms = row["ended_ms"] or self._browsers.desk.wall_ms()
         shown = {name: value for name, value in row.items() if name != "owner"}
         return {**shown, "status": status, "duration_ms": max(0, until_ms - row["started_ms"])}
+
+
+def _limit(request: web.Request) -> int:
+    """How many calls are asked for.
+
+    Raises:
+        HTTPBadRequest: no number, or one that is out of bounds.
+    """
+    text = request.query.get("limit", "50")
+    is_number = text.isdecimal() and len(text) <= len(str(MAX_CALLS))  # longer ones can't be converted at all
+    if not is_number or not 1 <= int(text) <= MAX_CALLS:
+        raise web.HTTPBadRequest(text=f"limit is a number from 1 to {MAX_CALLS}.\n")
+    return int(text)
 
 
 def _readable(request: web.Request) -> str:

@@ -66,6 +66,8 @@ async def test_what_is_asked_for_wrongly_is_refused(house):
         for path, status in (
             ("/api/calls?limit=0", 400),
             ("/api/calls?limit=x", 400),
+            ("/api/calls?limit=501", 400),
+            (f"/api/calls?limit={'9' * 5_000}", 400),
             ("/api/calls/none", 404),
         ):
             async with browser.get(path) as response:
