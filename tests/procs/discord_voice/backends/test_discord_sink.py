@@ -372,6 +372,7 @@ async def test_a_full_socket_costs_frames_and_never_time(
     monkeypatch.setattr(state, "socket", real)
     await until(joined.sink._calls[SESSION]._stretches.empty)
     assert joined.lost == ""
+    assert joined.source.report().sent == 0, "nothing has left"
 
 
 async def test_over_a_long_outage_what_waits_is_given_up_so_that_it_can_be_written(
