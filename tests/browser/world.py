@@ -41,7 +41,7 @@ window.world = { sockets: [], requests: [], answers: { "GET /api/me": { status: 
     world.requests.push(name);
     signal?.addEventListener("abort", () => reject(signal.reason));
     const take = (told) => told === "cut" ? reject(new TypeError("Failed to fetch"))
-      : resolve(new Response(JSON.stringify(told.body ?? {}), { status: told.status }));
+      : resolve(new Response(told.text ?? JSON.stringify(told.body ?? {}), { status: told.status }));
     if (answer) take(answer); else world.hanging[name] = take;
   });
   window.WebSocket = class {
@@ -75,6 +75,7 @@ window.world = { sockets: [], requests: [], answers: { "GET /api/me": { status: 
     }
   };
   window.EventSource = class extends EventTarget {
+    static CLOSED = 2;
     readyState = 1;
     constructor() { super(); world.watch = this; world.watches = (world.watches ?? 0) + 1; }
     close() { this.readyState = 2; }

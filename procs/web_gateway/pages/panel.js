@@ -1,5 +1,7 @@
 // The operator's window: processes, turns, what stands back, sessions, the bus. Fed by /watch.
-import { ago, breakable, byId, make, marked, say } from "./dom.js";
+import { ago, breakable, byId, make, marked, say, tell } from "./dom.js";
+import { streamRefusal, UNREACHABLE } from "./door.js";
+import { show } from "./rows.js";
 
 const GOOD = new Set(["ready", "active", "done"]);
 const WARN = new Set(["loading", "starting", "stopping", "degraded", "cut"]);
@@ -58,25 +60,36 @@ function turnSteps(turn) {
   });
 }
 
-function turnRow(turn, number) {
+/** The newest turn lies open, until a person opens or closes one themselves. */
+const touched = new WeakSet();
+
+function openTheNewest() {
+  [...byId("turns").children].forEach((details, at) => {
+    if (!touched.has(details)) details.open = at === 0;
+  });
+}
+
+function turnRow(turn) {
   const first = turn.milestones.find((step) => step.kind === "first_frame");
   const title = [turn.outcome || "under way", first ? `first sound after ${Math.round(first.at_ms)} ms` : ""];
-  const details = make("details", { "data-turn": turn.turn },
-    make("summary", { text: title.filter(Boolean).join(", ") }), make("ol", { class: "steps" }, ...turnSteps(turn)));
-  details.open = number === 0;
+  const summary = make("summary", { text: title.filter(Boolean).join(", ") });
+  const details = make("details", { "data-turn": turn.turn }, summary, make("ol", { class: "steps" }, ...turnSteps(turn)));
+  summary.onclick = () => touched.add(details);
   return details;
 }
 
 const SECTIONS = {
   processes(rows) {
-    byId("processes").replaceChildren(...rows.map(processRow));
+    show(byId("processes"), rows.map(processRow), "process");
     const ill = rows.filter(({ state }) => state !== "ready").map(({ name, state }) => `${name}: ${state}`);
     say(byId("attention"), ill.join(", "));
   },
-  sessions: (rows) => byId("sessions").replaceChildren(
-    ...(rows.length ? rows.map(sessionRow) : [make("li", { class: "quiet", text: "None." })])),
+  sessions: (rows) => show(byId("sessions"),
+    rows.length ? rows.map(sessionRow) : [make("li", { class: "quiet", "data-session": "", text: "None." })], "session"),
   turns(turns) {
-    if (turns.length) byId("turns").replaceChildren(...turns.map(turnRow));
+    if (!turns.length) return;
+    show(byId("turns"), turns.map(turnRow), "turn");
+    openTheNewest();
   },
   house(house) {
     const persona = house.persona === "evil" ? "Evil Miku" : house.persona ? "Miku" : "";
@@ -85,24 +98,45 @@ const SECTIONS = {
     const queue = house.queued === 1 ? "1 text message waits" : `${house.queued} text messages wait`;
     const waiting = `${queue} for the end of the session${oldest}.`;
     say(byId("queue"), !house.known ? AWAY : house.features.length ? waiting : NO_DISCORD);
-    byId("features").replaceChildren(...house.features.map(featureRow));
+    show(byId("features"), house.features.map(featureRow), "feature");
   },
-  rates: (rows) => byId("rates").replaceChildren(...rows.map((row) => make("tr", {},
+  rates: (rows) => show(byId("rates"), rows.map((row) => make("tr", {},
     make("td", {}, ...breakable(row.topic)), make("td", { text: row.hz.toFixed(1) }),
     make("td", { text: String(row.bytes_per_s) })))),
-  settings: (rows) => byId("settings").replaceChildren(...rows.map(({ name, values }) => make("tr", {},
+  settings: (rows) => show(byId("settings"), rows.map(({ name, values }) => make("tr", {},
     make("td", {}, ...breakable(name)), make("td", { text: values.join("; ") })))),
 };
 
-/** Follow the operator's view for as long as the page lives; EventSource comes back by itself. */
+const AGING = ["processes", "sessions", "house"]; // sections with a time that goes on
+const TICK_MS = 1_000;
+const AGAIN_MS = 5_000;
+const OLD = "What follows is old: the gateway can't be reached at the moment.";
+
+/** Follow the operator's view for as long as the page lives. */
 export function watch() {
+  const view = {};
+  const draw = (name) => SECTIONS[name]?.(view[name]);
+  setInterval(() => AGING.filter((name) => name in view).forEach(draw), TICK_MS);
+  follow((news) => {
+    Object.assign(view, news);
+    Object.keys(news).forEach(draw);
+  }, () => "processes" in view);
+}
+
+/** EventSource comes back by itself after a break, but never after a refusal. */
+function follow(take, hasView) {
   const source = new EventSource("/watch");
-  const take = ({ data }) => {
-    for (const [name, value] of Object.entries(JSON.parse(data))) SECTIONS[name]?.(value);
-    say(byId("watch-state"), "");
+  const onNews = ({ data }) => {
+    take(JSON.parse(data));
+    tell(byId("watch-state"), "");
   };
-  source.addEventListener("snapshot", take);
-  source.addEventListener("change", take);
-  source.onerror = () => say(byId("watch-state"), "What follows is old: the gateway can't be reached at the moment.");
-  addEventListener("pagehide", () => source.close());
+  source.addEventListener("snapshot", onNews);
+  source.addEventListener("change", onNews);
+  source.onerror = async () => {
+    const isOver = source.readyState === EventSource.CLOSED;
+    const why = isOver ? await streamRefusal("/watch") : UNREACHABLE;
+    tell(byId("watch-state"), why === UNREACHABLE && hasView() ? OLD : why);
+    if (isOver) setTimeout(() => follow(take, hasView), AGAIN_MS);
+  };
+  addEventListener("pagehide", () => source.close(), { once: true });
 }

@@ -143,9 +143,7 @@ async def test_a_page_that_is_loaded_anew_goes_on_where_it_was(page, stack):
     assert await page.run(f"document.querySelector('{LAST} .heard').textContent") == REPLY
 
 
-async def test_what_a_closed_tab_leaves_is_taken_up_by_the_next_even_by_a_new_link(
-    browser, page, stack
-):
+async def test_what_a_closed_tab_leaves_is_taken_up_by_the_next_even_by_a_new_link(browser, page, stack):
     closed = await browser.page()
     await enter(closed, stack)
     await ask(closed)
@@ -231,6 +229,7 @@ async def test_without_a_valid_link_the_page_says_what_to_do(browser, stack):
     async with chromium() as other:
         page = await other.page()
         await page.open(f"http://127.0.0.1:{page_port(stack)}/")
+        await page.until("document.getElementById('watch-state').innerText.includes('miku link')")
         await page.click("#join")
         await page.until("document.getElementById('notice').innerText.includes('miku link')")
         spent = link(stack, page_port(stack))
