@@ -1,6 +1,7 @@
 """What is written in the prompt channel of a session while she is dead is asked aloud, by the real house."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -22,7 +23,7 @@ from procs.bot_main.inbox import Inbox
 from procs.bot_main.shelf import Shelf
 from tests.procs.bot_main.evening import Evening, Evenings
 from tests.procs.bot_main.features.hands import HandModel
-from tests.procs.bot_main.hand_chat import ANNA, BERT, BOSS, GENERAL, LOUNGE
+from tests.procs.bot_main.hand_chat import ANNA, BERT, BOSS, GENERAL, LOUNGE, MIKU
 from tests.procs.bot_main.home import TEXT
 from tests.procs.bot_main.test_app_restarts import levels
 from tests.waiting import until
@@ -59,8 +60,8 @@ class Housed:
     async def life(self, before: Evening | None = None) -> AsyncIterator[Evening]:
         on_the_bus = levels(before.world, "control.session", "report") if before else []
         async with self.evenings.begin(*on_the_bus) as evening:
-            await until(self.queue.exists)
-            await evening.settle()
+            node = evening.world.node
+            await until(lambda: node.health.facts["discord"] == MIKU.name)  # the house is open
             yield evening
 
     async def calls_her(self, evening: Evening) -> str:
@@ -74,8 +75,8 @@ class Housed:
 
     async def attends(self, channel_id: int) -> None:
         def is_known() -> bool:
-            with closing(SqliteQueue(self.queue)) as store:
-                return channel_id in store.load().seen
+            with closing(sqlite3.connect(f"file:{self.queue}?mode=ro", uri=True)) as db:
+                return (channel_id,) in db.execute("SELECT channel_id FROM seen").fetchall()
 
         await until(is_known)
 
