@@ -360,15 +360,13 @@ class Call:
             turn = self._narrator.turn(event.data["turn_id"])
             assert turn is not None, "it just ended"
             self._asked_ms.pop(turn.number, None)
-            is_cut = turn.outcome == "cut"
-            text = turn.text[: turn.heard_chars] if is_cut else turn.text
-            duration_ms = turn.heard_ms if is_cut else turn.duration_ms
+            duration_ms = turn.duration_ms if turn.outcome == "done" else turn.heard_ms
             self._history.turn(
                 Entry(
                     self.id,
                     turn.number,
                     "ai",
-                    text,
+                    turn.text[: turn.heard_chars],
                     self._desk.wall_ms(),
                     duration_ms,
                     turn.outcome,

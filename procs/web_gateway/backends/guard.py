@@ -135,7 +135,7 @@ class Guard:
         if name := self._signed_in(request):  # it stays who it was: its sessions are still its own
             who = Principal("operator", name)
         response = web.Response(status=303, headers={"Location": "/", "Cache-Control": "no-store"})
-        self._sign_in(response, who, secure=request.secure)
+        self._sign_in(response, who, secure=self._names.is_https(request.headers.get("Host", "")))
         return response
 
     def _check_names(self, request: web.Request) -> None:

@@ -75,6 +75,10 @@ class Names:
             return True
         return origin.lower() == f"http://{host.lower()}" or origin.lower() in self._origins
 
+    def is_https(self, host: str) -> bool:
+        """Whether browsers reach us under this Host by https, through a proxy with TLS: the origins name it."""
+        return f"https://{host.lower()}" in self._origins
+
 
 def sealed(secret: str, kind: str, *parts: str) -> str:
     """A text that only a holder of the secret can have made: `part.part.seal`."""

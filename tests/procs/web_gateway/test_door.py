@@ -123,6 +123,16 @@ async def test_a_browser_that_opens_another_link_keeps_its_sessions(house):
             assert response.status == 200
 
 
+async def test_behind_a_proxy_with_tls_the_cookie_is_for_https_alone(tmp_path):
+    names = {"hosts": ("Miku.example", "plain.example"), "origins": ("https://miku.example/",)}
+    async with running(House(tmp_path, **names)) as house, house.browser(signed_in=False) as browser:
+        for host, is_secure in (("miku.example", True), ("plain.example", False), (house.host, False)):
+            link = {"params": {"token": house.link()}, "headers": {"Host": host}}
+            async with browser.get("/", **link, allow_redirects=False) as response:
+                assert response.status == 303
+                assert ("Secure" in response.headers["Set-Cookie"]) is is_secure
+
+
 async def test_guessing_locks_the_guesser_out_and_nobody_else(house):
     async with house.browser() as other:
         at_home = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0), limit=8)

@@ -41,6 +41,19 @@ async def test_a_call_is_kept_with_what_was_asked_and_what_was_heard(house):
             await house.floor(session, second + 1)
             await house.turn_over(session, second, TurnKind.CUT)
             await client.get("turn.ended", 1)
+            third = await client.ask("Say it all.", 2)
+            await house.reply(session, third, "Four five.", [(0, 0, 4), (4_000, 5, 10)], ms=5_000)
+            n_frames = len(client.sound)
+            await house.sound(session, third, 15, final=False)
+            await until(lambda: len(client.sound) == n_frames + 15)
+            await until(lambda: client.all("output.heard")[-1]["turn_id"] == third)
+            await house.turn_over(session, third, TurnKind.FAILED, "tts_failed")
+            assert (await client.get("turn.ended", 2))["heard_chars"] == 4
+            unheard = await client.ask("Say nothing.", 3)
+            await house.reply(session, unheard, "Six.")
+            await client.get("assistant.response.final", 3)
+            await house.turn_over(session, unheard, TurnKind.FAILED, "tts_failed")
+            assert (await client.get("turn.ended", 3))["heard_chars"] == 0
             call_id = client.all("hello.ack")[0]["sessionId"]
             (running,) = (await read(browser, "/api/calls"))["calls"]
             assert (running["id"], running["status"], running["client"]) == (call_id, "active", "test")
@@ -48,7 +61,7 @@ async def test_a_call_is_kept_with_what_was_asked_and_what_was_heard(house):
             await client.closed()
         while not (call := await read(browser, f"/api/calls/{call_id}"))["ended_ms"]:
             await asyncio.sleep(0.01)
-    assert (call["status"], call["reason"], call["n_turns"]) == ("ended", "client_requested", 4)
+    assert (call["status"], call["reason"], call["n_turns"]) == ("ended", "client_requested", 8)
     assert call["duration_ms"] == call["ended_ms"] - call["started_ms"]
     said = [(turn["speaker"], turn["text"], turn["outcome"]) for turn in call["turns"]]
     assert said == [
@@ -56,8 +69,14 @@ async def test_a_call_is_kept_with_what_was_asked_and_what_was_heard(house):
         ("ai", "One.", "done"),
         ("human", "Say more.", ""),
         ("ai", "Two", "cut"),
+        ("human", "Say it all.", ""),
+        ("ai", "Four", "failed"),
+        ("human", "Say nothing.", ""),
+        ("ai", "", "failed"),
     ]
     assert call["turns"][1]["duration_ms"] == 60
+    assert 0 < call["turns"][5]["duration_ms"] <= 300
+    assert call["turns"][7]["duration_ms"] == 0
     assert "owner" not in call
 
 

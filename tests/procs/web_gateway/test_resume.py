@@ -194,6 +194,7 @@ async def test_a_session_outlives_the_gateway(tmp_path):
     async with running(reborn), reborn.browser(signed_in=False) as browser:
         name = f"miku_{reborn.port}"
         browser.cookie_jar.update_cookies({name: next(iter(cookies.values()))})
+        await reborn.wait_s(50)
         async with back(reborn, browser, ack, last_seq=7) as second:
             assert (await second.get("session.resumed"))["seq"] > 7
             await until(lambda: reborn.bus.session(session))
