@@ -76,7 +76,7 @@ class Names:
         return origin.lower() == f"http://{host.lower()}" or origin.lower() in self._origins
 
     def is_https(self, host: str) -> bool:
-        """Whether browsers reach us under this Host by https, through a proxy with TLS: the origins name it."""
+        """Whether browsers reach us under this Host by https, which a proxy speaks: the origins name it."""
         return f"https://{host.lower()}" in self._origins
 
 
