@@ -23,6 +23,7 @@ from bus.messages import (
     RequestKind,
     SpokenState,
 )
+from bus.settings import SessionSettings
 from bus.topics import SINKS
 from cli.refusal import Refusal
 from cli.stack import Stack
@@ -35,8 +36,8 @@ AGAIN_S = 0.3
 ANSWER_S = 3.0
 """After this there is nobody."""
 
-JOIN_S = 15.0
-"""A session starts within 10 s or is refused; this covers the way of the news."""
+NEWS_S = 5.0
+"""A session starts in its time or is refused; this covers the wait for a peer and the way of the news."""
 
 USER = "console"
 """How the person at the command line is called."""
@@ -60,7 +61,7 @@ async def link(stack: Stack) -> AsyncIterator["Link"]:
     """
     stack.require_running()
     async with client("cli", stack.base, stack.bus, READS, ("flow.request",)) as bus:
-        yield Link(bus)
+        yield Link(bus, stack.settings.of(SessionSettings).start_timeout_s)
 
 
 def refused(code: str) -> Refusal:
@@ -87,10 +88,15 @@ class Progress:
 
 
 class Link:
-    """Asks the running stack."""
+    """Asks the running stack.
 
-    def __init__(self, bus: Bus) -> None:
+    Args:
+        start_s: within this a session is active, once its sink begins.
+    """
+
+    def __init__(self, bus: Bus, start_s: float = SessionSettings.start_timeout_s) -> None:
         self.bus = bus
+        self._start_s = start_s
         self.health = bus.follow("report.health.")
         self._reply = bus.follow("report.reply")
         self._spoken = bus.follow("report.spoken")
@@ -152,12 +158,13 @@ class Link:
         session = answer.session
         changes = self.bus.follow("control.session.").changes()
         try:
-            async with asyncio.timeout(JOIN_S):
+            async with asyncio.timeout(self._start_s + NEWS_S):
                 async for change in changes:
                     if change.session != session or change.new is None:
                         continue
-                    if change.new.refusal:
-                        raise refused(change.new.refusal)
+                    failure = change.new.reason if change.new.phase is Phase.IDLE else ""
+                    if code := change.new.refusal or failure:
+                        raise refused(code)
                     if change.new.phase is Phase.ACTIVE:
                         return session
         except TimeoutError:

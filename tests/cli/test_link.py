@@ -23,8 +23,8 @@ def requests(node: MemoryNode) -> list[Request]:
     return [message for topic, message, _, _ in node.pushed if topic == "flow.request"]
 
 
-def state(phase: Phase, refusal: str = "") -> SessionState:
-    return SessionState("discord_voice", phase, since_ms=1, revision=1, refusal=refusal)
+def state(phase: Phase, refusal: str = "", reason: str = "") -> SessionState:
+    return SessionState("discord_voice", phase, since_ms=1, revision=1, refusal=refusal, reason=reason)
 
 
 async def answer(node: MemoryNode, accepted: bool = True, session: str = SESSION, code: str = "") -> None:
@@ -93,14 +93,31 @@ async def test_a_refused_join_says_why(node: MemoryNode) -> None:
         await joining
 
 
+async def test_a_join_that_fails_says_why(node: MemoryNode) -> None:
+    joining = asyncio.create_task(Link(node).join())
+    await answer(node)
+    await node.deliver("control.session.discord_voice", state(Phase.IDLE, reason="voice_refused"), SESSION)
+    with pytest.raises(Refusal, match="did not let her"):
+        await joining
+
+
 async def test_a_join_that_never_becomes_active_ends(
     node: MemoryNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_module, "JOIN_S", 0.02)
-    joining = asyncio.create_task(Link(node).join())
+    monkeypatch.setattr(link_module, "NEWS_S", 0.02)
+    joining = asyncio.create_task(Link(node, start_s=0).join())
     await answer(node)
     with pytest.raises(Refusal, match="did not start"):
         await joining
+
+
+async def test_a_join_may_take_as_long_as_is_set(node: MemoryNode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link_module, "NEWS_S", 0)
+    joining = asyncio.create_task(Link(node, start_s=30).join())
+    await answer(node)
+    await asyncio.sleep(0.02)
+    await node.deliver("control.session.discord_voice", state(Phase.ACTIVE), SESSION)
+    assert await joining == SESSION
 
 
 async def test_only_an_active_session_takes_prompts(node: MemoryNode) -> None:
