@@ -32,7 +32,7 @@ from bus.messages import (
 from bus.topics import TOPICS
 
 NAMES: dict[type, frozenset[str]] = {
-    Intent: frozenset({"sink", "requested_by"}),
+    Intent: frozenset({"sink", "requested_by", "reason"}),
     SessionState: frozenset({"sink", "refusal", "reason"}),
     FeatureState: frozenset({"name", "action", "code", "title"}),
     HouseState: frozenset({"mood", "persona", "gpu"}),
