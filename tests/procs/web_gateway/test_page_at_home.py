@@ -103,7 +103,7 @@ async def test_what_stands_back_and_waits_in_discord_is_shown(page, home):
     await page.until("state.textContent === 'listening'")
     await page.until("document.querySelectorAll('[data-feature][data-open=false]').length === 8")
     drawing = await page.text("[data-feature=drawing]")
-    assert drawing.split("\n") == ["drawing blocked", "a voice session runs, until the session ends"]
+    assert drawing.split("\n") == ["Image generation blocked", "a voice session runs, until the session ends"]
     asked = home.says(f"{home.bot.mention()} how are you?")
     await page.until("queue.innerText.startsWith('1 text message waits for the end of the session')")
     assert "queued" in await page.text("[data-feature=text_chat]")
