@@ -19,6 +19,7 @@ LOOK_S = 0.25
 async def hand_over(sessions: Sessions, house: House) -> None:
     """Do so whenever something is owed, until cancelled."""
     while True:
+        await sessions.some()
         for conversation in sessions.all:
             owed = conversation.owed
             guild_id = conversation.intent.guild_id

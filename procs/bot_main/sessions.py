@@ -117,6 +117,11 @@ class Sessions:
         """The wanted session that a join request has opened."""
         return next((c for c in self.all if c.intent.wanted and c.opened_by == request), None)
 
+    async def some(self) -> None:
+        """Wait until there is a session."""
+        while not self._conversations:
+            await self._changed.wait()
+
     async def settled(self, conversation: Conversation) -> str:
         """Wait until a session is active or has ended; returns the code of its end, empty if active."""
         while conversation.intent.wanted and conversation.phase is not Phase.ACTIVE:
@@ -288,8 +293,7 @@ class Sessions:
 
     async def _beat(self) -> None:
         while True:
-            while not self._conversations:
-                await self._changed.wait()
+            await self.some()
             await asyncio.sleep(BEAT_S)
             for conversation in self.all:
                 self._look(conversation)
