@@ -33,7 +33,9 @@ RECORD = Record(
     history=(ChatMessage("user", "Ann: hällo\n"), ChatMessage("assistant", "音")),
     owed=(Asked(1_001, "m17", "Ann", "and then?", person=2**60, channel_id=2**61),),
 )
-OTHER = dataclasses.replace(RECORD, session="20261120-173001-c3d4", running=None, waiting=(), history=(), owed=())
+OTHER = dataclasses.replace(
+    RECORD, session="20261120-173001-c3d4", running=None, waiting=(), history=(), owed=()
+)
 
 
 @pytest.fixture
