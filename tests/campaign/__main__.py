@@ -6,6 +6,7 @@ Exit code 1 if a run failed, 2 if the words make no sense.
 import argparse
 import asyncio
 import secrets
+import signal
 import sys
 
 from rich.console import Console
@@ -104,6 +105,7 @@ def main(argv: list[str]) -> int:
     seed = secrets.randbelow(10**6) if seed is None else seed
     portion, results = Portion(args.share, args.runs, args.minutes), Results(FOLDER, seed)
     console.print(f"seed {seed}; results in {results.file}; Ctrl-C stops, --resume goes on")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: its stacks end with it
     try:
         asyncio.run(play(campaigns, portion, results, console, args.run))
     except KeyboardInterrupt:
