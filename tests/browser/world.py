@@ -48,8 +48,9 @@ window.world = { sockets: [], requests: [], answers: { "GET /api/me": { status: 
     static OPEN = 1;
     readyState = 0;
     sent = [];
+    sounds = 0;
     constructor(url) { this.url = String(url); world.sockets.push(this); }
-    send(text) { if (typeof text === "string") this.sent.push(JSON.parse(text)); }
+    send(data) { if (typeof data === "string") this.sent.push(JSON.parse(data)); else this.sounds += 1; }
     close(code = 1005) { this.break(code); }
     open() { if (!this.readyState) { this.readyState = 1; this.onopen(); } }
     say(type, data = {}, seq = 0) {

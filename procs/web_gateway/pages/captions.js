@@ -3,7 +3,7 @@
 /** Offset behind the last character that has begun to sound. */
 export function heardChars(marks, positionMs) {
   let end = 0;
-  for (const mark of marks) if (mark.start_ms <= positionMs) end = Math.max(end, mark.end_char);
+  for (const mark of marks) if (mark?.start_ms <= positionMs) end = Math.max(end, mark.end_char);
   return end;
 }
 
@@ -19,10 +19,22 @@ export class Caption {
     this.finish = null; // to be called once its last words have sounded
   }
 
-  /** A piece of the reply; one that came before (a replay) changes nothing. */
-  add(firstChar, text) { this.chars.splice(firstChar, Infinity, ...text); }
+  /** A piece of the reply; one that came before (a replay) changes nothing. What is missing before it keeps its place. */
+  add(firstChar, text) {
+    for (let at = this.chars.length; at < firstChar; at++) this.chars.push(at ? "" : "… ");
+    this.chars.splice(firstChar, Infinity, ...text);
+  }
 
-  addMarks(firstIndex, marks) { this.marks.splice(firstIndex, Infinity, ...marks); }
+  /** The whole reply: what was missing is there. */
+  whole(text) {
+    const chars = [...text];
+    if (chars.length >= this.chars.length) this.chars = chars;
+  }
+
+  addMarks(firstIndex, marks) {
+    this.marks.length = Math.max(this.marks.length, firstIndex);
+    this.marks.splice(firstIndex, Infinity, ...marks);
+  }
 
   /** The sound has reached a position. */
   reached(positionMs) {

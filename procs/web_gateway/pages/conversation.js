@@ -11,9 +11,21 @@ export class Conversation {
     this.turns = new Map();
   }
 
-  /** What the person typed. */
-  asked(text) {
-    this.#append(make("li", { class: "you" }, make("span", { class: "who", text: "You" }), text));
+  /** What the person typed; `prompt` is its name. */
+  asked(text, prompt) { this.#place(yours(text, { "data-prompt": prompt })); }
+
+  /** The prompt has its turn. */
+  accepted(prompt, turn) {
+    const item = this.list.querySelector(`li.you[data-prompt="${CSS.escape(prompt)}"]`);
+    if (item) item.dataset.asked = turn;
+  }
+
+  /** What was said before this page was loaded, as the gateway has written it down. */
+  recall(entries) {
+    for (const { turn_id: turn, speaker, text, outcome } of entries) {
+      if (speaker === "ai") this.#recallReply(turn, text, outcome);
+      else if (!this.list.querySelector(`[data-asked="${turn}"]`)) this.#place(yours(text, { "data-asked": turn }), turn);
+    }
   }
 
   of(turn) {
@@ -38,13 +50,22 @@ export class Conversation {
     this.turns.clear();
   }
 
+  #recallReply(turn, text, outcome) {
+    if (this.turns.has(turn)) return;
+    const caption = this.of(turn);
+    caption.add(0, text);
+    caption.end(outcome, caption.chars.length, "");
+    this.turns.get(turn).told = caption.parts().heard.length;
+    this.show(turn);
+  }
+
   #open(turn) {
     const nodes = Object.fromEntries(
       ["heard", "coming", "cut", "failed"].map((name) => [name, make("span", { class: name })]),
     );
     const who = make("span", { class: "who", text: "Miku" });
     const item = make("li", { class: "miku", "data-turn": turn }, who, ...Object.values(nodes));
-    this.#append(item);
+    this.#place(item, turn);
     return { caption: new Caption(turn), nodes, item, told: 0 };
   }
 
@@ -59,8 +80,11 @@ export class Conversation {
     while (this.spoken.children.length > SHOWN) this.spoken.firstChild.remove();
   }
 
-  #append(item) {
-    this.list.append(item);
+  /** Before what belongs to later turns; what has no turn yet comes last. */
+  #place(item, turn = Infinity) {
+    const isLater = ({ dataset }) => Number(dataset.turn ?? dataset.asked) > turn
+      || ("asked" in item.dataset && Number(dataset.turn) === turn);
+    this.list.insertBefore(item, [...this.list.children].find(isLater) ?? null);
     while (this.list.children.length > SHOWN) {
       this.turns.delete(Number(this.list.firstChild.dataset.turn));
       this.list.firstChild.remove();
@@ -68,3 +92,6 @@ export class Conversation {
     this.list.scrollTop = this.list.scrollHeight;
   }
 }
+
+const yours = (text, attributes) =>
+  make("li", { class: "you", ...attributes }, make("span", { class: "who", text: "You" }), text);

@@ -3,10 +3,11 @@ import { banner, countDown } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { Direct } from "./direct.js";
 import { byId, say, tell } from "./dom.js";
-import { NOT_SIGNED_IN, UNREACHABLE } from "./door.js";
+import { ask, NOT_SIGNED_IN, UNREACHABLE } from "./door.js";
 import { Link } from "./link.js";
 import { watch } from "./panel.js";
 import { Microphone, Player } from "./sound.js";
+import { Talk } from "./talk.js";
 
 const PLAYED_EVERY_MS = 200;
 const MUTED = "The browser keeps the page silent until you click or press a key.";
@@ -23,6 +24,7 @@ const conversation = new Conversation();
 const direct = new Direct(onReport, () => directFailed("The connection by WebRTC broke."));
 const player = new Player((report) => { if (!direct.isCarrying) onReport(report); });
 const microphone = new Microphone((samples) => link.sendSound(samples), (peak) => { byId("your-level").value = peak; });
+const talk = new Talk(microphone, () => link.state === "active", (message) => notice(message));
 
 const turns = { open: new Set(), sounding: 0, cut: 0 };
 let position = { turn: 0, positionMs: 0 };
@@ -55,20 +57,29 @@ function onState({ detail }) {
   else if (detail.name === "lost") banner("Five tries to reconnect have failed.", "Try again", () => link.again());
   else if (detail.name !== "active") banner("");
   else showSound(player.context?.state);
+  if (detail.name !== "active") talk.letGo(); // a button that is switched off is not told that it was let go
   if (detail.name === "idle") ended(detail.reason);
+  if (detail.isTakenUp) recall(link.session);
   showControls();
   showState();
   if (detail.name === "active" && document.activeElement === document.body) byId("text").focus();
 }
 
 function ended(reason) {
-  closeMicrophone();
+  talk.close();
   closeDirect();
   player.flush();
   turns.open.clear();
   playing = false;
   if (reason) notice(ENDS[reason]);
   byId("join").focus();
+}
+
+/** What was said before this page was there. */
+async function recall(call) {
+  const answer = await ask(`/api/calls/${call}`);
+  const { turns: entries = [] } = answer?.ok ? await answer.json().catch(() => ({})) : {};
+  if (link.session === call) conversation.recall(entries);
 }
 
 function showSound(state) {
@@ -83,12 +94,17 @@ const openSound = () => player.open(showSound).catch(() => notice("This browser 
 
 const EVENTS = {
   "config.resolved": ({ webrtc }) => { byId("direct-row").hidden = !webrtc; },
-  "input.accepted"({ turn_id: turn, waiting }) {
+  "input.accepted"({ turn_id: turn, waiting, id }) {
     turns.open.add(turn);
+    conversation.accepted(id, turn);
     if (waiting) notice(waiting === 1 ? "One prompt is answered first." : `${waiting} prompts are answered first.`);
   },
   "assistant.response.delta"({ turn_id: turn, text, first_char: first }) {
     conversation.of(turn).add(first, text);
+    conversation.show(turn);
+  },
+  "assistant.response.final"({ turn_id: turn, text }) {
+    conversation.of(turn).whole(text);
     conversation.show(turn);
   },
   "output.captions"({ turn_id: turn, first_index: first, marks }) {
@@ -188,13 +204,14 @@ function leave() {
   if (performance.now() - joinedAtMs > DOUBLE_CLICK_MS) link.leave();
 }
 
-function ask(event) {
+function sayPrompt(event) {
   event.preventDefault();
   const text = byId("text").value.trim();
   if (!text || link.state !== "active") return;
   notice("");
-  conversation.asked(text);
-  link.send({ type: "input.text", text });
+  const id = `${Date.now()}-${link.session}`;
+  conversation.asked(text, id);
+  link.send({ type: "input.text", text, id });
   byId("text").value = "";
 }
 
@@ -235,33 +252,6 @@ function directFailed(why) {
   notice(`${why} Her voice comes by the usual way.`);
 }
 
-async function openMicrophone(button) {
-  if (link.state !== "active") return;
-  button.setAttribute("aria-pressed", "true");
-  try {
-    await microphone.open();
-  } catch (error) {
-    closeMicrophone();
-    notice(`The microphone can't be used: ${error.message}`);
-  }
-}
-
-function closeMicrophone() {
-  microphone.close();
-  for (const id of ["hold", "open-mic"]) byId(id).setAttribute("aria-pressed", "false");
-}
-
-function toggleMicrophone() {
-  if (byId("open-mic").getAttribute("aria-pressed") === "true") closeMicrophone();
-  else openMicrophone(byId("open-mic"));
-}
-
-function hold(begins) {
-  if (byId("open-mic").getAttribute("aria-pressed") === "true") return;
-  if (begins) openMicrophone(byId("hold"));
-  else closeMicrophone();
-}
-
 const isControl = (target) => target.closest("input, textarea, select, button, summary, a");
 
 function onKey(event) {
@@ -270,27 +260,19 @@ function onKey(event) {
   const isHold = key === " " && (target === byId("hold") || !isControl(target));
   if (key === "Escape") stop();
   else if (isHold) {
-    if (!event.repeat) hold(true);
+    if (!event.repeat) talk.hold();
   } else if (key === "/" && !target.closest("input")) byId("text").focus();
-  else if (key.toLowerCase() === "m" && !target.closest("input")) toggleMicrophone();
+  else if (key.toLowerCase() === "m" && !target.closest("input")) talk.toggle();
   else return;
   event.preventDefault();
 }
 
 byId("join").onclick = join;
 byId("leave").onclick = leave;
-byId("ask").onsubmit = ask;
+byId("ask").onsubmit = sayPrompt;
 byId("stop").onclick = stop;
-byId("open-mic").onclick = toggleMicrophone;
 byId("direct").onchange = switchDirect;
-byId("hold").onpointerdown = () => hold(true);
-for (const name of ["onpointerup", "onpointerleave", "onpointercancel"]) {
-  byId("hold")[name] = () => { if (byId("hold").getAttribute("aria-pressed") === "true") hold(false); };
-}
 addEventListener("keydown", onKey);
-addEventListener("keyup", ({ key }) => {
-  if (key === " " && byId("hold").getAttribute("aria-pressed") === "true") hold(false);
-});
 
 watch();
 showControls();

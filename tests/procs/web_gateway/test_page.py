@@ -141,6 +141,7 @@ async def test_a_page_that_is_loaded_anew_goes_on_where_it_was(page, stack):
     after = await frames(page)
     assert read(sound([*before, *after], turn)) == letters(REPLY)
     assert await page.run(f"document.querySelector('{LAST} .heard').textContent") == REPLY
+    assert await page.run("captions.innerText.startsWith('You\\nhello\\nMiku')")
 
 
 async def test_what_a_closed_tab_leaves_is_taken_up_by_the_next_even_by_a_new_link(browser, page, stack):
@@ -221,6 +222,11 @@ async def test_all_of_it_by_keyboard(page, stack):
     await page.until("document.getElementById('your-level').value > 0")
     await page.press("m")
     await page.until("document.getElementById('open-mic').getAttribute('aria-pressed') === 'false'")
+    await page.run("document.activeElement.blur()")
+    await page.press(" ", held=True)
+    await page.until("document.getElementById('your-level').value > 0")
+    await page.release(" ")
+    await page.until("document.getElementById('your-level').value === 0")
     await page.press("/")
     assert await page.run("document.activeElement.id") == "text"
 

@@ -200,3 +200,46 @@ async def test_a_screen_reader_is_not_told_each_second(page):
     assert await banner(page) != before, "it counts down"
     assert await page.run(alert) == told
     assert "try 2 of 5" in told
+
+
+SAID = """
+[...captions.children].map((li) => li.className + ": " + [...li.childNodes].slice(1)
+  .map((e) => e.textContent).join("") + " " + (li.dataset.outcome ?? ""))
+"""
+
+
+async def test_what_was_said_is_there_again_after_a_reload(page):
+    await joined(page)
+    turns = [
+        {"turn_id": 10, "speaker": "human", "text": "One?", "outcome": ""},
+        {"turn_id": 20, "speaker": "human", "text": "Two?", "outcome": ""},
+        {"turn_id": 10, "speaker": "ai", "text": "First.", "outcome": "done"},
+        {"turn_id": 30, "speaker": "human", "text": "Three?", "outcome": ""},
+    ]
+    call = {"status": 200, "body": {"status": "active", "turns": turns}}
+    await loaded_anew(page, RECONNECT)
+    await page.until("world.sockets.length")
+    await page.run("world.socket.open(); world.socket.say('hello.ack', { sessionId: 's1', resumed: true })")
+    delta = {"turn_id": 20, "text": "cond.", "first_char": 2}
+    await page.run(f"world.socket.say('assistant.response.delta', {json.dumps(delta)}, 1200)")
+    await page.run("world.socket.say('session.resumed', { sessionId: 's1', lost: 900 })")
+    await page.click("#text")
+    await page.type("Four?")
+    await page.press("Enter")
+    (asked,) = await page.run("world.socket.sent.filter(({ type }) => type === 'input.text')")
+    accepted = {"turn_id": 40, "waiting": 0, "id": asked["id"]}
+    await page.run(f"world.socket.say('input.accepted', {json.dumps(accepted)}, 1300)")
+    turns.append({"turn_id": 40, "speaker": "human", "text": "Four?", "outcome": ""})
+    await released(page, "GET /api/calls/s1", call)
+    await page.until("captions.innerText.includes('One?')")
+    assert await page.run(SAID) == [
+        "you: One? ",
+        "miku: First. done",
+        "you: Two? ",
+        "miku: … cond. ",
+        "you: Three? ",
+        "you: Four? ",
+    ]
+    await page.run("world.socket.say('assistant.response.final', { turn_id: 20, text: 'Second.' }, 1301)")
+    assert "miku: Second. " in await page.run(SAID)
+    assert await page.run("spoken.textContent") == "", "what was heard before is not told again"

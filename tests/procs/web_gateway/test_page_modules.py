@@ -80,6 +80,26 @@ async def test_captions_tell_what_was_heard_is_coming_and_was_cut(page):
     ]
 
 
+FORGOTTEN = """
+const c = new m.Caption(1), seen = [];
+c.add(5, "🎵 more "); c.add(12, "of it.");
+c.addMarks(3, [{start_ms: 300, first_char: 5, end_char: 6}, {start_ms: 500, first_char: 7, end_char: 11}]);
+c.reached(500); seen.push(c.parts());
+c.addMarks(4, [{start_ms: 600, first_char: 7, end_char: 11}]);
+c.whole("Hear 🎵 more of it."); c.reached(599); seen.push(c.parts());
+c.whole(""); c.end("done", 0, ""); seen.push(c.parts());
+return seen.map((p) => [p.heard, p.coming]);
+"""
+
+
+async def test_a_caption_whose_beginning_is_forgotten_keeps_its_places(page):
+    assert await page.module("captions.js", FORGOTTEN) == [
+        ["… 🎵 more", " of it."],
+        ["Hear 🎵 more", " of it."],
+        ["Hear 🎵 more of it.", ""],
+    ]
+
+
 MARKED = """
 const element = document.createElement("p");
 const shown = ["End it (`./miku leave`).", "<b>`a` and `b`", "one ` alone", ""].map((text) => {
