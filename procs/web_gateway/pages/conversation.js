@@ -3,6 +3,7 @@ import { Caption } from "./captions.js";
 import { byId, make, say, tell } from "./dom.js";
 
 const SHOWN = 50; // paragraphs; older ones go
+const NEAR_PX = 40;
 
 export class Conversation {
   constructor() {
@@ -12,7 +13,10 @@ export class Conversation {
   }
 
   /** What the person typed; `prompt` is its name. */
-  asked(text, prompt) { this.#place(yours(text, { "data-prompt": prompt })); }
+  asked(text, prompt) {
+    this.#place(yours(text, { "data-prompt": prompt }));
+    this.#toEnd();
+  }
 
   /** The prompt has its turn. */
   accepted(prompt, turn) {
@@ -36,12 +40,13 @@ export class Conversation {
   /** Show how a turn's caption is now. */
   show(turn) {
     const { caption, nodes, item } = this.turns.get(turn);
+    const follows = this.#isAtEnd;
     const parts = caption.parts();
     for (const name of ["heard", "coming", "cut"]) say(nodes[name], parts[name]);
     tell(nodes.failed, caption.message);
     item.dataset.outcome = caption.outcome;
     this.#tell(turn, parts.heard);
-    this.list.scrollTop = this.list.scrollHeight;
+    if (follows) this.#toEnd();
   }
 
   clear() {
@@ -82,6 +87,7 @@ export class Conversation {
 
   /** Before what belongs to later turns; what has no turn yet comes last. */
   #place(item, turn = Infinity) {
+    const follows = this.#isAtEnd;
     const isLater = ({ dataset }) => Number(dataset.turn ?? dataset.asked) > turn
       || ("asked" in item.dataset && Number(dataset.turn) === turn);
     this.list.insertBefore(item, [...this.list.children].find(isLater) ?? null);
@@ -89,8 +95,13 @@ export class Conversation {
       this.turns.delete(Number(this.list.firstChild.dataset.turn));
       this.list.firstChild.remove();
     }
-    this.list.scrollTop = this.list.scrollHeight;
+    if (follows) this.#toEnd();
   }
+
+  /** Whether the newest is in sight; a person who reads further up is left there. */
+  get #isAtEnd() { return this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < NEAR_PX; }
+
+  #toEnd() { this.list.scrollTop = this.list.scrollHeight; }
 }
 
 const yours = (text, attributes) =>

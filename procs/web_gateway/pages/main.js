@@ -3,7 +3,7 @@ import { banner, countDown } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { Direct } from "./direct.js";
 import { byId, say, tell } from "./dom.js";
-import { ask, NOT_SIGNED_IN, UNREACHABLE } from "./door.js";
+import { ask, NOT_SIGNED_IN, refusal, UNREACHABLE } from "./door.js";
 import { Link } from "./link.js";
 import { watch } from "./panel.js";
 import { Microphone, Player } from "./sound.js";
@@ -252,6 +252,13 @@ function directFailed(why) {
   notice(`${why} Her voice comes by the usual way.`);
 }
 
+/** Nobody should have to press Join to learn that it is of no use. */
+async function greet() {
+  byId("join").focus();
+  const reason = await refusal();
+  if (reason && link.state === "idle") notice(ENDS[reason]);
+}
+
 const isControl = (target) => target.closest("input, textarea, select, button, summary, a");
 
 function onKey(event) {
@@ -277,4 +284,4 @@ addEventListener("keydown", onKey);
 watch();
 showControls();
 if (link.resume()) openSound();
-else byId("join").focus();
+else greet();

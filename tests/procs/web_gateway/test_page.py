@@ -235,7 +235,8 @@ async def test_without_a_valid_link_the_page_says_what_to_do(browser, stack):
     async with chromium() as other:
         page = await other.page()
         await page.open(f"http://127.0.0.1:{page_port(stack)}/")
-        await page.until("document.getElementById('watch-state').innerText.includes('miku link')")
+        for place in ("notice", "watch-state"):
+            await page.until(f"document.getElementById('{place}').innerText.includes('miku link')")
         await page.click("#join")
         await page.until("document.getElementById('notice').innerText.includes('miku link')")
         spent = link(stack, page_port(stack))

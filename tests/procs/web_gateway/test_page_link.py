@@ -121,7 +121,7 @@ async def test_a_double_click_on_join_does_not_leave(page):
 
 
 async def test_a_double_click_before_the_gateway_has_answered_joins_once(page):
-    await page.run("delete world.answers['GET /api/me']")
+    await page.run("delete world.answers['GET /api/me'], world.requests = []")
     await page.click("#join")
     await page.until("join.hidden")
     await page.run("join.onclick()")
@@ -243,3 +243,35 @@ async def test_what_was_said_is_there_again_after_a_reload(page):
     await page.run("world.socket.say('assistant.response.final', { turn_id: 20, text: 'Second.' }, 1301)")
     assert "miku: Second. " in await page.run(SAID)
     assert await page.run("spoken.textContent") == "", "what was heard before is not told again"
+
+
+async def test_captions_follow_her_unless_a_person_reads_further_up(page):
+    await joined(page)
+    long = "A line that is rather long, so that a few of them fill the list. " * 12
+    at_end = "captions.scrollHeight - captions.scrollTop - captions.clientHeight < 2"
+    for turn in range(1, 7):
+        delta = {"turn_id": turn, "text": long, "first_char": 0}
+        await page.run(f"world.socket.say('assistant.response.delta', {json.dumps(delta)})")
+    assert await page.run(f"captions.scrollTop > 0 && {at_end}")
+    await page.run("captions.scrollTop = 5")
+    delta = {"turn_id": 6, "text": "More.", "first_char": len(long)}
+    await page.run(f"world.socket.say('assistant.response.delta', {json.dumps(delta)})")
+    assert await page.run("captions.scrollTop") == 5
+    await page.click("#text")
+    await page.type("hello")
+    await page.press("Enter")
+    assert await page.run(at_end), "what a person says is shown to them"
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (1000, 480), (844, 390), (390, 844)])
+async def test_stop_can_be_reached_on_any_screen(page, width, height):
+    await page.call(
+        "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+    )
+    rows = "Array.from({ length: 40 }, (_, i) => ({ name: 'n' + i, state: 'ready', since_ms: 0 }))"
+    await page.run(f"world.watch.tell({{ processes: {rows} }})")
+    button = "document.getElementById('stop')"
+    await page.run(f"{button}.scrollIntoView({{ block: 'nearest' }})")
+    box = f"(({{ top, bottom }}) => [top, bottom, innerHeight])({button}.getBoundingClientRect())"
+    top, bottom, seen = await page.run(box)
+    assert 0 <= top < bottom <= seen
