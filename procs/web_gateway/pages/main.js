@@ -58,9 +58,9 @@ function onState({ detail }) {
   else if (detail.name !== "active") banner("");
   else showSound(player.context?.state);
   if (detail.name !== "active") talk.letGo(); // a button that is switched off is not told that it was let go
+  showControls();
   if (detail.name === "idle") ended(detail.reason);
   if (detail.isTakenUp) recall(link.session);
-  showControls();
   showState();
   if (detail.name === "active" && document.activeElement === document.body) byId("text").focus();
 }

@@ -69,6 +69,7 @@ async def test_who_leaves_before_the_connection_stands_is_told_of_no_fault(page)
     await page.until("!join.hidden")
     await passes(page, 60_000)
     assert await page.run("state.textContent + notice.textContent") == "idle"
+    assert await page.run("document.activeElement.id") == "join"
 
 
 async def test_five_tries_that_hang_then_a_person_tries_again(page):
