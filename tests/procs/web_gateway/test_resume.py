@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from bus.messages import RequestKind, TurnKind
+from procs.web_gateway.backends.browsers import Browsers
 from procs.web_gateway.backends.history import History
 from tests.procs.sink.sound import last_sample
 from tests.procs.web_gateway.house import Client, House, running
@@ -59,6 +60,31 @@ async def test_what_was_missed_comes_again_in_order_and_the_sound_goes_on(house)
     assert second.all("session.resumed")[0]["lost"] == 0
     sequence = [event["seq"] for event in (*first.said, *second.said) if event["seq"]]
     assert sequence == sorted(set(sequence))
+
+
+async def test_who_comes_back_while_the_session_begins_is_told_when_it_has_begun(house, monkeypatch):
+    may_begin, active = asyncio.Event(), Browsers._active
+
+    async def slowly(browsers, call):
+        await may_begin.wait()
+        return await active(browsers, call)
+
+    monkeypatch.setattr(Browsers, "_active", slowly)
+    async with house.browser() as browser:
+        async with browser.ws_connect("/ws") as ws:
+            first = Client(ws, browser)
+            ack = await first.hello()
+            await first.send("session.start")
+            await until(lambda: house.sessions)
+            drop(first)
+            await until(lambda: first.ws.closed)
+        async with back(house, browser, ack) as second:
+            await second.get("session.resumed")
+            assert second.all("session.started") == []
+            may_begin.set()
+            await second.get("config.resolved")
+            assert second.all("session.started")[0]["sessionId"] == ack["sessionId"]
+            await second.ask()
 
 
 async def test_who_comes_back_without_memory_hears_again_only_what_was_not_played(house):
