@@ -58,8 +58,7 @@ function hold(name) {
   if (name === held) return;
   release();
   held = name;
-  const { promise, resolve } = Promise.withResolvers();
   const stop = new AbortController(); // it may still wait behind another tab
-  release = () => { resolve(); stop.abort(); };
-  navigator.locks?.request(name, { signal: stop.signal }, () => promise).catch(() => {});
+  const isReleased = new Promise((resolve) => { release = () => { resolve(); stop.abort(); }; });
+  navigator.locks?.request(name, { signal: stop.signal }, () => isReleased).catch(() => {});
 }
