@@ -41,7 +41,7 @@ export class Link extends EventTarget {
     const left = reason ? null : await orphan();
     if (!isWanted()) return;
     if (reason) this.#end(reason);
-    else if (left) this.#takeUp(left);
+    else if (left) this.#takeUp(left, () => this.#joinAnew());
     else this.#connect("/ws");
   }
 
@@ -173,23 +173,29 @@ export class Link extends EventTarget {
     this.#later(seconds * 1000, () => this.#reconnect());
   }
 
-  #takeUp({ id, begun }) {
+  #takeUp({ id, begun }, orElse) {
     this.#session = id;
     this.#hasBegun = begun;
     this.#isTakenUp = true;
     keep(id, begun);
-    this.#reconnect();
+    this.#reconnect(orElse);
   }
 
-  async #reconnect() {
+  #joinAnew() {
+    this.#reset();
+    this.#connect("/ws");
+  }
+
+  /** Come back; `orElse` is called with the reason if there is nothing to come back to. */
+  async #reconnect(orElse = (reason) => this.#end(reason)) {
     if (this.#attempt) this.#set("trying", { attempt: this.#attempt, of: RETRY_S.length });
     const isWanted = this.#begin();
     const answer = await ask(`/sessions/${this.#session}/reconnect`, { method: "POST" });
     const address = answer?.ok ? await answer.json().catch(() => null) : null;
     if (!isWanted()) return;
     if (address) this.#connect(address.websocket_url);
-    else if (answer?.status === 404) this.#end("over");
-    else if (answer?.status === 401 || answer?.status === 403) this.#end("refused");
+    else if (answer?.status === 404) orElse("over");
+    else if (answer?.status === 401 || answer?.status === 403) orElse("refused");
     else this.#retry();
   }
 

@@ -192,6 +192,18 @@ async def test_a_session_that_another_browser_or_nobody_has_is_not_taken_up(page
         await page.run("world.sockets = []")
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_session_that_can_not_be_taken_up_after_all_makes_way_for_a_new_one(page, status):
+    await page.run("localStorage.setItem('miku.session.s0', 'begun')")
+    await answers(page, "GET /api/calls/s0", {"status": 200, "body": {"status": "detached"}})
+    await answers(page, "POST /sessions/s0/reconnect", {"status": status})
+    await page.click("#join")
+    await page.until("world.sockets.length")
+    await page.run("world.socket.start()")
+    assert await page.run("state.textContent + notice.textContent") == "listening"
+    assert await page.run("localStorage.getItem('miku.session.s0')") is None
+
+
 async def test_a_screen_reader_is_not_told_each_second(page):
     await cut_off(page)
     await passes(page, 5_000)
