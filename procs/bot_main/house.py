@@ -7,7 +7,6 @@ open and explained while it is not. Nothing in here waits for a chat, a model or
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 
@@ -15,15 +14,16 @@ from bus.errors import BackendError, sentence
 from bus.inbox import Inbox as Bounded
 from bus.messages import FeatureState, HouseState
 from procs.bot_main.catching_up import CatchingUp
-from procs.bot_main.core.chat import Incoming, Person, Post
-from procs.bot_main.core.gate import FEATURES, Action, Notices, Row
+from procs.bot_main.core.chat import Incoming, Person
+from procs.bot_main.core.gate import FEATURES, Action, Row
 from procs.bot_main.core.queue_rows import Kept
+from procs.bot_main.core.queue_words import waiting_text
 from procs.bot_main.features.base import Answering, Call, Feature, Kit
-from procs.bot_main.guilds import Guilds
-from procs.bot_main.inbox import MARK, Inbox
+from procs.bot_main.inbox import Inbox
 from procs.bot_main.mood_now import mood_now
 from procs.bot_main.outbox import Outbox
 from procs.bot_main.persona_now import is_evil
+from procs.bot_main.standing_back import StandingBack
 
 PACKAGE = "procs.bot_main.features"
 OFFERED = 1_000
@@ -34,7 +34,6 @@ BEAT_S = 0.5
 """How late a change of the house's level is told."""
 UNSAID = (Action.SILENT, Action.PAUSED)
 """Nothing is said about these while they stand back."""
-RESTS = "🎤 {title}: not while I'm talking in voice chat. Ask me again after I leave the voice channel."
 
 
 class House:
@@ -75,8 +74,7 @@ class House:
         self._outbox = Outbox(kit.bus, kit.chat, kit.gate, inbox, queued, self._answer)
         self._catching_up = CatchingUp(kit.bus, kit.chat, inbox, is_command, self._wanted, self._route)
         self._offered: Bounded[Callable[[], Awaitable[None]]] = Bounded(OFFERED)
-        self._notices = Notices()
-        self._guilds = Guilds(kit.bus, kit.shelf)
+        self._standing_back = StandingBack(kit)
         self._asked: dict[asyncio.Task[None], int] = {}
         """Work that people have asked for, and explanations of why it is not done → the message."""
         self._doing: set[asyncio.Task[None]] = set()
@@ -156,24 +154,12 @@ class House:
         except BackendError as error:
             self._failed(row.name, error)
             return sentence(error.code)
-        return await self._closed_answer(row, call) if answer is None else answer
+        return await self._standing_back.answer(row, call) if answer is None else answer
 
     def queue_text(self, person: Person, guild_id: int) -> str:
         """How many messages wait, and where those of a person stand."""
-        queue = self._inbox.queue
-        n_waiting = sum(not row.pages for row in queue.rows.values())
-        if not n_waiting:
-            return "No message waits for an answer."
-        own = [(place, row) for place, row in queue.of_person(person.id) if row.message.guild_id == guild_id]
-        many = "1 message waits" if n_waiting == 1 else f"{n_waiting} messages wait"
-        if not own:
-            return f"{many}, none of yours."
         wall_ms = self._kit.bus.clock.wall_ns() // 1_000_000
-        places = [
-            f"place {place} ({max(0, wall_ms - row.message.written_ms) // 60_000} min)" for place, row in own
-        ]
-        shown = ", ".join(places[:5]) + (" ..." if len(places) > 5 else "")
-        return f"{many}; yours: {shown}."
+        return waiting_text(self._inbox.queue, person.id, guild_id, wall_ms)
 
     # --- messages -----------------------------------------------------------------------------------
 
@@ -216,7 +202,7 @@ class House:
             return first
         queued = next((row for row in wanting if row.action is Action.QUEUED), None)
         if queued is not None:
-            self._tell_closed(first)
+            self._standing_back.note(first)
         return queued or first
 
     async def _route(self, row: Row, message: Incoming, *, looks: bool) -> None:
@@ -227,13 +213,13 @@ class House:
         if looks:
             self._inbox.queue.look(message.channel_id, message.id)
         if not is_open:
-            self._ask(self._closed(row, message), message)
+            self._ask(self._standing_back.explain(row, message), message)
         elif len(self._doing) < TASKS:
             task = self._ask(self._do(row, message), message)
             self._doing.add(task)
             task.add_done_callback(self._doing.discard)
         else:
-            self._ask(self._reply(row, message, sentence("busy")), message)
+            self._ask(self._standing_back.reply(row, message, sentence("busy")), message)
 
     def _ask(self, work: Coroutine[object, object, None], message: Incoming) -> asyncio.Task[None]:
         task = self._tasks.create_task(work)
@@ -257,45 +243,12 @@ class House:
                     self._codes.pop(row.name, None)
                 except BackendError as error:
                     self._failed(row.name, error)
-                    await self._reply(row, message, sentence(error.code))
+                    await self._standing_back.reply(row, message, sentence(error.code))
                 is_done = True
         if not is_allowed:  # a session has begun since the message was offered
             await self._route(self._wanted(message) or row, message, looks=False)
         elif not is_done:
-            await self._closed(row, message)
-
-    async def _closed(self, row: Row, message: Incoming) -> None:
-        """What becomes of a message while its feature stands back."""
-        self._tell_closed(row)
-        if row.action is not Action.BLOCKED:
-            return
-        if self._guilds.of(message.guild_id).notices:
-            await self._reply(row, message, row.sentence)
-        if row.is_marked:
-            await self._inbox.mark(message)
-
-    async def _closed_answer(self, row: Row, call: Call) -> str:
-        self._tell_closed(row)
-        text = row.sentence or RESTS.format(title=row.title)
-        if call.invoked is not None:  # Discord shows a failure where no answer comes
-            return text
-        is_told = self._guilds.of(call.guild_id).notices
-        if row.is_marked or not is_told:
-            with suppress(BackendError):
-                await self._kit.chat.react(call.channel_id, call.message_id, MARK)
-        return text if is_told and self._notices.is_due(text, call.person.id, self._now_ms) else ""
-
-    def _tell_closed(self, row: Row) -> None:
-        self._kit.bus.log.info("feature stands back", feature=row.name, action=row.action)
-
-    async def _reply(self, row: Row, message: Incoming, text: str) -> None:
-        """A line for who asked, the same one once in a minute."""
-        if not self._notices.is_due(text, message.author.id, self._now_ms):
-            return
-        try:
-            await self._kit.chat.send(message.channel_id, Post(text, reply_to=message.id))
-        except BackendError as error:
-            self._kit.bus.log.warning("not told", feature=row.name, code=error.code)
+            await self._standing_back.explain(row, message)
 
     async def _answer(self, message: Incoming) -> str:
         """The answer of the QUEUED feature that wants the message."""
@@ -335,7 +288,3 @@ class House:
         own = getattr(self.features[row.name], "code", "")
         code = own or self._codes.get(row.name, "")
         return FeatureState(row.name, self._kit.gate.is_open(row.name), row.action.value, code, row.title)
-
-    @property
-    def _now_ms(self) -> int:
-        return self._kit.bus.clock.mono_ns() // 1_000_000

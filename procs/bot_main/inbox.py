@@ -203,13 +203,6 @@ class Inbox:
             self._unmarked.pop(message.id, None)
             return True
 
-    async def mark(self, message: Incoming) -> None:
-        """Show that a message waits; that it can't be shown is no harm."""
-        try:
-            await self._chat.react(message.channel_id, message.id, MARK)
-        except BackendError as error:
-            self._bus.log.debug("mark", code=error.code)
-
     async def unmark(self, message: Incoming) -> None:
         """It waits no longer; if the chat does not answer now, that is shown later."""
         self._unmarked.pop(message.id, None)

@@ -14,8 +14,8 @@ from procs.bot_main.core.chat import DM, Attachment, Invoked
 from procs.bot_main.core.gate import FEATURES, Action
 from procs.bot_main.features import drawing, vision
 from procs.bot_main.features.base import Call
-from procs.bot_main.house import RESTS
 from procs.bot_main.inbox import MARK
+from procs.bot_main.standing_back import RESTS
 from tests.procs.bot_main.hand_chat import ANNA, GENERAL, HOME, HandChat
 from tests.procs.bot_main.home import TEXT, living
 from tests.waiting import until
