@@ -8,15 +8,13 @@ is due is decided in `core/`.
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from bus import Bus, LevelView
 from bus.errors import PeerStalled
 from bus.messages import (
     ChatMessage,
-    Health,
     Intent,
-    NodeState,
     Phase,
     Request,
     RequestAnswer,
@@ -24,12 +22,14 @@ from bus.messages import (
     TurnEvent,
     TurnKind,
 )
+from procs.bot_main.audience import Audience
 from procs.bot_main.core.conversation import LIVE_PHASES, Conversation
 from procs.bot_main.core.prompts import prompt_of
 from procs.bot_main.core.record import Ended, Record, Terms, intent_behind
 from procs.bot_main.core.requests import ChatOrigin
-from procs.bot_main.core.running import HAND_OVER, MODEL, VOICE, Asked, Outcome, Running, Traces
+from procs.bot_main.core.running import HAND_OVER, Asked, Outcome, Running
 from procs.bot_main.ledger import Ledger
+from procs.bot_main.stages import Stages
 
 BEAT_S = 0.25
 """How often deadlines are looked at: they are seconds, so this much later is nothing."""
@@ -39,22 +39,6 @@ RENEW_MS = 10_000
 
 STORED_INTENT_MS = 60_000
 """A stored intent older than this is not taken up again, unless its sink still holds the session."""
-
-
-class Audience(Protocol):
-    """Whoever wants to know what becomes of sessions and turns; called in the event loop, never blocks."""
-
-    def turn_started(self, conversation: Conversation, asked: Asked) -> None:
-        """A prompt is being answered."""
-        ...
-
-    def turn_ended(self, conversation: Conversation, ended: Ended) -> None:
-        """A turn is over."""
-        ...
-
-    def session_changed(self, conversation: Conversation) -> None:
-        """It has begun, its sink has spoken, or it is no longer wanted (`end_code` says why)."""
-        ...
 
 
 class Sessions:
@@ -87,10 +71,7 @@ class Sessions:
         self._answer = answer
         self._conversations: dict[str, Conversation] = {}
         self._published: dict[tuple[str, str], object] = {}
-        self._health = bus.follow("report.health.")
-        self._reply = bus.follow("report.reply")
-        self._spoken = bus.follow("report.spoken")
-        self._playout = bus.follow("report.playout.")
+        self._stages = Stages(bus)
         self._changed = asyncio.Event()
         self.audience: Audience | None = None
 
@@ -134,7 +115,7 @@ class Sessions:
         for record in records:
             self._take_up(record)
         tasks.create_task(self._follow_sinks())
-        for level in (self._reply, self._spoken, self._playout):
+        for level in self._stages.levels:
             tasks.create_task(self._follow_traces(level))
         tasks.create_task(self._take_failures())
         tasks.create_task(self._beat())
@@ -196,7 +177,7 @@ class Sessions:
     def end_turns(self, conversation: Conversation, outcome: Outcome) -> None:
         """End the running turn and all that wait."""
         now_ms = self._now_ms()
-        just_ended = conversation.observe(self._traces(conversation.session), now_ms)
+        just_ended = conversation.observe(self._stages.traces(conversation.session), now_ms)
         ended = conversation.end_all(outcome, now_ms)
         self._commit(conversation)
         self._report_ended(conversation, just_ended, *ended)
@@ -277,18 +258,6 @@ class Sessions:
                 conversation.fail_turn(received.turn, received.header.src, event.code)
                 self._tend(conversation)
 
-    def _traces(self, session: str) -> Traces:
-        model: Health | None = self._health.get(src=MODEL)
-        voice: Health | None = self._health.get(src=VOICE)
-        return Traces(
-            self._reply.get(session),
-            self._spoken.get(session),
-            self._playout.get(session),
-            loading=any(health and health.state is NodeState.LOADING for health in (model, voice)),
-            model_pid=model.pid if model else 0,
-            voice_pid=voice.pid if voice else 0,
-        )
-
     # --- what is due ---------------------------------------------------------------------------------
 
     async def _beat(self) -> None:
@@ -317,7 +286,7 @@ class Sessions:
         if self._conversations.get(conversation.session) is not conversation:
             return
         now_ms = self._now_ms()
-        ended = conversation.observe(self._traces(conversation.session), now_ms)
+        ended = conversation.observe(self._stages.traces(conversation.session), now_ms)
         started = conversation.start_turn(now_ms)
         self._commit(conversation)
         self._report_ended(conversation, ended)
