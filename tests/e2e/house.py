@@ -59,8 +59,8 @@ class House:
         return [emoji for emoji, people in found.items() if "Miku" in people]
 
     def waits(self, message: int) -> None:
-        """Until she has marked it."""
-        wait_until(lambda: self.reactions(message) == ["🎤"])
+        """Until she has marked it; she may have reacted to it by herself, too."""
+        wait_until(lambda: "🎤" in self.reactions(message))
 
     def said(self, place: str = TALK) -> list[tuple[str, str]]:
         """Who has written what in a channel."""
