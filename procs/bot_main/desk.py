@@ -47,6 +47,10 @@ class Desk:
         """Who carries requests out."""
         self._sessions = sessions
 
+    def knows(self, request: str) -> bool:
+        """Whether a request was answered before."""
+        return self._answers.get(request) is not None
+
     async def run(self) -> None:
         """Take what comes over the bus, until cancelled."""
         async for received in self._bus.pull("flow.request"):

@@ -140,9 +140,9 @@ class Front:
 
     def _take(self, message: Incoming) -> None:
         visit = Visit(message.author, message.guild_id, message.channel_id, message.id)
-        line = commands.line_of(message, self._prefix)
-        if line is not None:
-            self._begin(self._orders.carry_out(commands.parsed(line, self._prefix), visit))
+        asked = commands.command_of(message, self._prefix)
+        if asked is not None:
+            self._begin(self._orders.carry_out(asked, visit))
             if self._house:
                 self._house.dealt_with(message)
         elif (left := self._sift(message)) and self._house:

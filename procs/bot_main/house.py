@@ -126,8 +126,11 @@ class House:
         kept on disk now.
         """
         for message in messages:
-            if self._inbox.queue.put(message, is_marked=True) is Kept.WAITS:
+            kept = self._inbox.queue.put(message, is_marked=True)
+            if kept is Kept.WAITS:
                 self._inbox.queue.doubted.add(message.id)
+            elif kept is Kept.REFUSED:
+                self._inbox.queue.release(message)
         is_kept = await self._inbox.commit()
         self._inbox.changed.set()
         return is_kept
@@ -182,6 +185,7 @@ class House:
             self._inbox.queue.look(message.channel_id, message.id)
 
     async def _pass_over(self, message: Incoming) -> None:
+        self._catching_up.take(message.id)
         if self._catching_up.is_level(message):
             self._inbox.queue.look(message.channel_id, message.id)
             await self._inbox.commit()

@@ -51,6 +51,8 @@ class Panels:
         self._guilds = guilds
         self._shown: dict[str, tuple[str, int]] = {}
         """Session → what its panel shows, and since when (monotonic ms)."""
+        self._closing: set[str] = set()
+        """Sessions that are over, and whose panels are being told so."""
 
     def look(self) -> None:
         """Show what has changed; called each second."""
@@ -99,10 +101,17 @@ class Panels:
 
     def _close(self, session: str) -> None:
         """The session is over: its panel says so, or whoever comes later would click in vain."""
-        known = self._shelf.get(KIND, session)
-        self._shelf.put(KIND, session, None)
         self._shown.pop(session, None)
-        if known and known["message"]:
-            channel_id, message_id = int(known["channel"]), int(known["message"])
-            post = Post(NONE, buttons=panel_buttons(is_over=True))
-            self._courier.deliver(f"panel {session}", lambda: self._chat.edit(channel_id, message_id, post))
+        if session not in self._closing:
+            self._closing.add(session)
+            self._courier.deliver(f"panel {session}", lambda: self._show_over(session))
+
+    async def _show_over(self, session: str) -> None:
+        """A panel is forgotten only once it says so: until then each look begins again."""
+        try:
+            known = self._shelf.get(KIND, session)
+            if known and known["message"]:
+                await self._is_edited(known, Post(NONE, buttons=panel_buttons(is_over=True)))
+            self._shelf.put(KIND, session, None)
+        finally:
+            self._closing.discard(session)

@@ -160,7 +160,8 @@ class Sessions:
     def repay(self, conversation: Conversation, requests: Collection[str]) -> None:
         """Prompts that were owed are kept by somebody else now, on disk."""
         conversation.repay(requests)
-        self._commit(conversation)
+        if self._conversations.get(conversation.session) is conversation:
+            self._commit(conversation)
 
     def doubt(self) -> None:
         """What happens to messages is not told for a while: prompts that wait are reread before they run."""

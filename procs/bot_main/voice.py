@@ -228,7 +228,8 @@ class Voice:
             What to say against it, empty if it was accepted; and the prompts before it.
         """
         text, settings = text.strip(), self._guilds.of(guild_id)
-        if refusal := self._obstacle(person, guild_id, text, settings.max_waiting_each):
+        is_new = not self._desk.knows(request)  # the same message may be told and fetched
+        if is_new and (refusal := self._obstacle(person, guild_id, text, settings.max_waiting_each)):
             return refusal, 0
         kind = RequestKind.SPEAK if verbatim else RequestKind.PROMPT
         asked = Request(request, kind, text, SINK, person.name[:NAME_CHARACTERS])

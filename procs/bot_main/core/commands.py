@@ -7,11 +7,14 @@ handler behind them.
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from procs.bot_main.core.chat import Button, Incoming
 from procs.bot_main.core.permissions import Level
 from procs.bot_main.core.slash import OptionKind, SlashCommand, SlashOption
+
+IN_WORDS = ("say", "ask", "draw")
+"""Commands whose text is for her: in the others the mark of a channel or a person says which one is meant."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +191,22 @@ def parsed(line: str, prefix: str) -> Command | Unclear:
     return _checked(row, _taken(row, rest), rest, prefix)
 
 
-def wording(message: Incoming, prefix: str) -> tuple[str, bool]:
-    """What a message asks her, and whether it is to be read out; empty for a command that asks nothing."""
+def command_of(message: Incoming, prefix: str) -> Command | Unclear | None:
+    """The command of a message, None if it is none; in words for her, people have names and no marks."""
     line = line_of(message, prefix)
     if line is None:
-        return message.text.strip(), False
+        return None
     asked = parsed(line, prefix)
+    if isinstance(asked, Command) and asked.row.name in IN_WORDS and message.source:
+        return command_of(replace(message, source=""), prefix) or asked
+    return asked
+
+
+def wording(message: Incoming, prefix: str) -> tuple[str, bool]:
+    """What a message asks her, and whether it is to be read out; empty for a command that asks nothing."""
+    asked = command_of(message, prefix)
+    if asked is None:
+        return message.text.strip(), False
     if isinstance(asked, Command) and asked.row.name in ("say", "ask"):
         return asked.arguments["text"].strip(), asked.row.name == "say"
     return "", False

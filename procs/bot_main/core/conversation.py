@@ -264,14 +264,14 @@ class Conversation:
         running = self.turns.end(outcome)
         self._used_ms = now_ms
         asked, received = running.asked, running.received_text(outcome)
-        if received or outcome.kind is not TurnKind.FAILED:
+        is_tried = running.is_written or running.has_model_failed
+        is_owed = not is_tried and self._owes(asked, outcome)
+        if not is_owed and (received or outcome.kind is not TurnKind.FAILED):
             said = said_by(asked.user, asked.text) if asked.text and not asked.verbatim else ""
             self.history.remember(said, received, interrupted=outcome.kind is TurnKind.CUT)
         if running.first_sound_ms:
             self.first_sounds.append(running.first_sound_ms)
         at_fault = outcome.kind is TurnKind.FAILED and running.is_model_at_fault
-        is_tried = running.is_written or running.has_model_failed
-        is_owed = not is_tried and self._owes(asked, outcome)
         elapsed_ms = now_ms - running.started_ms
         return Ended(
             running.turn,

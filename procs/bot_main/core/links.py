@@ -83,7 +83,7 @@ class GuildLink:
         self._user_id = user_id
         self._is_online = True
         self.place = place
-        self._pair, self._silenced = None, ""
+        self._pair = None
         self._asked = self._hushed_ms = None
         self._arrived = self._expects_null = False
 
@@ -103,7 +103,8 @@ class GuildLink:
             The channel that somebody has moved her to, 0 for no move.
         """
         self._user_id, self._pair, self.place = pair.user_id, pair, pair.channel_id
-        self._silenced = _silenced(pair, is_stage) if pair.channel_id else ""
+        if pair.channel_id:
+            self._silenced = _silenced(pair, is_stage)
         if pair.channel_id == 0:
             self._out(room_exists)
         elif pair.channel_id == self._asked:
@@ -176,7 +177,7 @@ class GuildLink:
         """Notice what has changed in the wish."""
         before, self._want = self._want, want
         if want is None:
-            self._link, self._code = None, ""
+            self._link, self._code, self._silenced = None, "", ""
             return
         if before is None or before.session != want.session:
             self._link, self._code = None, ""

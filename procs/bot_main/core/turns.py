@@ -31,6 +31,8 @@ class Turns:
         self._doubted: set[int] = set()
         """Turns of prompts whose message may have been changed or deleted while nobody was told."""
         self._max_waiting = max_waiting
+        self._repeated: set[str] = set()
+        """Requests that had a second turn: no prompt kills sinks for ever."""
         self._ended = 0
 
     @property
@@ -57,6 +59,9 @@ class Turns:
         left before those that wait.
         """
         turn = ended.turn + 1
+        if ended.request in self._repeated:
+            return False
+        self._repeated.add(ended.request)
         if self.waiting and self.waiting[0].turn <= turn:
             return False
         self.issued = max(self.issued, turn)

@@ -83,7 +83,7 @@ class Schedule(Unasked):
 
     def may_fire(self, job: Job) -> bool:
         """A job of a guild that is away waits too, until it is too late for it and it is skipped."""
-        if not self._is_there(job) and not job.is_too_late(self._now_ms):
+        if not self._is_there(job) and not self._is_past(job):
             return False
         return self._kit.bus.clock.mono_ns() >= self._next_ns and self._kit.gate.may_begin(self.name)
 
@@ -109,6 +109,11 @@ class Schedule(Unasked):
     def _is_there(self, job: Job) -> bool:
         """Whether its guild is: none is during an outage, and before Discord has told of it."""
         return job.guild_id in self._kit.chat.guild_ids()
+
+    def _is_past(self, job: Job) -> bool:
+        """Whether it is too late for it, also for those times of it that have come since."""
+        now_ms = self._now_ms
+        return job.is_too_late(now_ms) and self.next_ms(job, now_ms - 1_000 * (job.grace_s or 0)) > now_ms
 
     async def _do(self, job: Job, due_ms: int) -> bool:
         """False = it is worth trying again."""

@@ -11,7 +11,7 @@ What happens before `run` is told when it begins.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -113,6 +113,8 @@ class HandChat:
         self._pair = VoicePair(HOME, MIKU.id, 0)
         self._seats: dict[int, int] = {}
         self._failures: dict[str, _Failure] = {}
+        self.n_calls: Counter[str] = Counter()
+        """Method → how often it was asked, failures too."""
         self._early: list[ChatEvent] = []
         self._notify: Callable[[ChatEvent], None] | None = None
         self._n = 0
@@ -387,6 +389,7 @@ class HandChat:
     # --- inside -------------------------------------------------------------------------------------
 
     def _may(self, method: str) -> None:
+        self.n_calls[method] += 1
         failure = self._failures.get(method)
         if failure is None:
             return

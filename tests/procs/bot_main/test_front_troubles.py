@@ -3,10 +3,11 @@
 import pytest
 
 from bus.errors import CODES, sentence
-from bus.messages import NodeState
+from bus.messages import NodeState, Phase
 from procs.bot_main.core.fallback import RESTORED
 from tests.procs.bot_main.evening import Evening
 from tests.procs.bot_main.hand_chat import LOUNGE, MIKU, SECRET, STAGE
+from tests.procs.bot_main.world import SINK
 
 pytestmark = pytest.mark.unit
 DM_CHANNEL = 900
@@ -99,6 +100,42 @@ async def test_a_mute_is_told_at_once_and_shown_until_it_is_taken_off(evening: E
     assert evening.link(session).silenced == ""
     await evening.says("!miku voice-status")
     assert CODES["voice_muted"].cause not in evening.texts[-1]
+
+
+async def test_a_mute_outlives_a_new_gateway_session_and_is_told_once(evening: Evening):
+    await evening.joins()
+    evening.chat.mutes_her()
+    await evening.pass_ms(1_000)
+    told = list(evening.texts)
+    evening.chat.comes_online()
+    await evening.pass_ms(2_000)
+    assert evening.texts == told
+
+
+async def test_a_prompt_that_ends_the_sink_each_time_is_not_asked_for_ever(evening: Evening):
+    session = await evening.joins()
+    await evening.says("one")
+    for _ in range(5):
+        await evening.world.silence(f"control.session.{SINK}", session)
+        await evening.world.sink(session, Phase.STARTING)
+        await evening.world.sink(session, Phase.ACTIVE)
+        await evening.settle()
+    assert len(evening.world.prompts) == 2, "once more, and then in writing"
+
+
+async def test_words_that_nobody_got_are_not_remembered(evening: Evening):
+    session = await evening.joins()
+    await evening.says("one")
+    turn = evening.world.prompts[-1][0]
+    await evening.world.reply(session, turn, "Nobody ever got these words and", complete=False)
+    await evening.world.silence(f"control.session.{SINK}", session)
+    await evening.world.sink(session, Phase.STARTING)
+    await evening.world.sink(session, Phase.ACTIVE)
+    await evening.settle()
+    assert len(evening.world.prompts) == 2
+    _, again = evening.world.prompts[-1]
+    assert [message.role for message in again.messages].count("user") == 1
+    assert not any("Nobody" in message.content for message in again.messages)
 
 
 async def test_moved_onto_a_stage_she_says_that_nobody_hears_her_there(evening: Evening):

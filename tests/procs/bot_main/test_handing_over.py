@@ -1,7 +1,7 @@
 """Prompts that could not be answered aloud, and the answers in writing that people get instead."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -10,7 +10,9 @@ import pytest
 from bus.errors import sentence
 from bus.messages import Phase, RequestKind
 from procs.bot_main import gate, outbox
+from procs.bot_main import inbox as inbox_module
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
+from procs.bot_main.core.chat import Incoming
 from procs.bot_main.core.commands import words_of
 from procs.bot_main.core.personas import Personas
 from procs.bot_main.feature_settings import TextSettings
@@ -41,6 +43,7 @@ class WritingEvenings(Evenings):
         self.path = tmp_path / "queue.db"
         self.model = HandModel()
         self.is_open = False
+        self.limit_per_user = 50
 
     @asynccontextmanager
     async def begin(self, *levels: tuple[str, object, str]) -> AsyncIterator[Evening]:
@@ -55,7 +58,7 @@ class WritingEvenings(Evenings):
         return self.side
 
     async def _open_house(self, tasks, gate: SessionGate) -> House:
-        inbox = Inbox(self.node, self.chat, SqliteQueue(self.path), 100, 50)
+        inbox = Inbox(self.node, self.chat, SqliteQueue(self.path), 100, self.limit_per_user)
         await inbox.load()
         sections = {TextSettings: TextSettings(), Personas: Personas()}
         kit = Kit(self.node, self.chat, gate, self.side.shelf, self.model, {}, sections)
@@ -101,6 +104,46 @@ async def test_prompts_of_a_session_that_is_lost_are_answered_in_writing_once_an
     assert evening.texts[-1] == WRITTEN, "nothing is told to be left over"
     await until(lambda: evening.world.store.records[session].owed == ())
     assert [evening.chat.reactions[each.id] for each in asked] == [[]] * 3
+
+
+async def test_more_than_the_queue_takes_of_one_person_is_told_and_unmarked(
+    evenings: WritingEvenings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(inbox_module, "MARK_RETRY_S", 0.01)
+    evenings.limit_per_user = 2
+    async with evenings.begin() as evening:
+        session = await evening.joins()
+        asked = [await evening.says(f"question {n}") for n in range(4)]
+        await ends(evening, session, "voice_lost")
+        await until(lambda: any("Too much came at once" in text for text in evening.texts))
+        await until(lambda: not any(evening.chat.reactions[each.id] for each in asked))
+        assert replies(evening, *asked)[:2] == [[WRITTEN]] * 2
+
+
+async def test_a_prompt_deleted_while_the_disk_is_slow_leaves_nothing_behind(
+    evening: Evening, monkeypatch: pytest.MonkeyPatch
+):
+    take_over, go, is_done = House.take_over, asyncio.Event(), asyncio.Event()
+
+    async def slow(self: House, messages: Sequence[Incoming]) -> bool:
+        await go.wait()
+        is_kept = await take_over(self, messages)
+        is_done.set()
+        return is_kept
+
+    monkeypatch.setattr(House, "take_over", slow)
+    session = await evening.joins()
+    message = await evening.says("one")
+    await ends(evening, session, "voice_lost")
+    await evening.pass_ms(20_000)
+    evening.chat.deletes(message)
+    await evening.pass_ms(2_000)
+    assert session not in evening.world.store.records
+    go.set()
+    await is_done.wait()
+    await evening.settle()
+    assert session not in evening.world.store.records
+    assert not [key for key in evening.world.node.states if key[1] == session]
 
 
 async def test_quiet_hours_end_her_voice_and_not_the_answers(evening: Evening):

@@ -5,6 +5,7 @@ import pytest
 from bus.messages import HouseState, Phase
 from procs.bot_main.core.chat import Person, Post
 from procs.bot_main.core.pages import PAGE_UNITS, units
+from procs.bot_main.core.status import NONE
 from tests.procs.bot_main.evening import Evening
 from tests.procs.bot_main.hand_chat import ANNA, BERT, LOUNGE, Posted
 
@@ -87,6 +88,17 @@ async def test_a_panel_that_discord_is_too_busy_to_edit_is_not_posted_again(even
     await changes(evening, "two")
     (panel,) = panels(evening)
     assert "1 waiting" in panel.post.text
+
+
+async def test_a_panel_says_that_the_session_is_over_once_discord_takes_it(evening: Evening):
+    await evening.joins()
+    await evening.pass_ms(6_000)
+    (panel,) = panels(evening)
+    evening.chat.fails("edit", times=2)
+    await ends(evening)
+    await evening.pass_ms(5_000)
+    assert panel.post.text == NONE
+    assert [button.label for button in panel.post.buttons] == ["Join me"]
 
 
 async def test_a_panel_with_too_much_to_show_shows_what_fits_in_a_message(evening: Evening):

@@ -10,6 +10,7 @@ import pytest
 
 from bus.messages import Phase
 from bus.testing import MemoryNode
+from procs.bot_main import catching_up, gate
 from procs.bot_main.app import ChatSide
 from procs.bot_main.backends.queue_sqlite import SqliteQueue
 from procs.bot_main.core.chat import Incoming
@@ -126,3 +127,60 @@ async def test_the_first_message_ever_where_she_was_called_while_the_chosen_chan
     async with housed.life(before) as after:
         await until(lambda: len(after.world.prompts) == 1)
         assert after.world.told(0) == ["Anna: are you there?"]
+
+
+async def prompts_while_behind(housed: Housed, evening: Evening, texts: list[str]) -> list[Incoming]:
+    """People write while what they wrote before can't be fetched for a moment."""
+    await housed.calls_her(evening)
+    await housed.attends(NEW)
+    housed.chat.fails("history")
+    housed.chat.comes_online()
+    await evening.settle()
+    return [await evening.says(text, channel_id=NEW, is_addressed=True) for text in texts]
+
+
+def written(housed: Housed) -> list[str]:
+    return [posted.post.text for posted in housed.chat.posted if posted.channel_id == NEW]
+
+
+async def test_prompts_that_are_told_and_fetched_count_once(housed: Housed, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(catching_up, "RETRY_S", 0.05)
+    async with housed.life() as evening:
+        said = await prompts_while_behind(housed, evening, [f"question {n}" for n in range(6)])
+        await until(lambda: housed.chat.n_calls["history"] >= 2)
+        await evening.settle()
+        assert not [text for text in written(housed) if "wait already" in text]
+        assert [asked.text for asked in evening.world.app._sessions.all[0].turns.waiting] == [
+            message.text for message in said[1:]
+        ]
+
+
+async def test_prompts_that_were_accepted_and_are_fetched_by_the_next_life_count_once(
+    housed: Housed, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(catching_up, "RETRY_S", 30)
+    async with housed.life() as before:
+        await prompts_while_behind(housed, before, [f"question {n}" for n in range(6)])
+    n_before = housed.chat.n_calls["history"]
+    async with housed.life(before) as after:
+        await until(lambda: housed.chat.n_calls["history"] > n_before)
+        await asyncio.sleep(0.2)
+        await after.settle()
+        assert not [text for text in written(housed) if "wait already" in text]
+
+
+async def test_what_was_answered_aloud_is_not_answered_in_writing_once_it_is_fetched(
+    housed: Housed, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(catching_up, "RETRY_S", 1.0)
+    monkeypatch.setattr(gate, "TICK_S", 0.005)
+    async with housed.life() as evening:
+        (message,) = await prompts_while_behind(housed, evening, ["how are you?"])
+        await evening.world.speak(evening.session, evening.world.prompts[-1][0], "Fine.")
+        await evening.says("!miku leave", channel_id=NEW)
+        await evening.world.sink(evening.session, Phase.IDLE)
+        await until(lambda: housed.chat.n_calls["history"] >= 2)
+        await evening.pass_ms(3_000)
+        await asyncio.sleep(0.2)
+        await evening.settle()
+        assert not [posted for posted in housed.chat.posted if posted.post.reply_to == message.id]

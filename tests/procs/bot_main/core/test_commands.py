@@ -14,6 +14,7 @@ from procs.bot_main.core.commands import (
     Unclear,
     behind_prefix,
     channel_id,
+    command_of,
     invoked,
     line_of,
     panel_buttons,
@@ -164,3 +165,12 @@ def test_buttons_fit_in_a_row_and_lead_to_the_same_rows(is_over: bool):
         found = invoked(button.command, button.arguments, "!miku")
         assert isinstance(found, Command)
         assert found.row.name == button.command
+
+
+@pytest.mark.parametrize("name", ["say", "ask", "draw"])
+def test_what_is_said_to_her_has_names_and_what_is_chosen_has_marks(name):
+    to_her = said(f"!miku {name} Who is @Bert?", f"!miku {name} Who is <@102>?")
+    assert command_of(to_her, "!miku").text == "Who is @Bert?"
+    chosen = said("!miku join #Lounge", "!miku join <#20>")
+    assert command_of(chosen, "!miku").arguments == {"channel": "<#20>"}
+    assert command_of(said("hello"), "!miku") is None

@@ -243,7 +243,7 @@ def test_where_she_may_not_speak_her_sink_is_told_why_and_she_stays():
         assert world.link.silenced == code
     world.link.pair(replace(pair, is_muted=True), room_exists=True)
     world.link.online(MIKU, ROOMS[0])
-    assert world.link.silenced == "", "a new gateway session tells it anew"
+    assert world.link.silenced == "voice_muted", "until Discord says otherwise"
 
 
 def test_a_new_gateway_session_lets_her_sink_fall_silent_before_it_takes_her_voice_over():

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -52,8 +52,9 @@ async def due(h: Hands, feature: Schedule, kind: str) -> bool:
 async def late(h: Hands, feature: Schedule, minutes: int, guild_id: int = HOME, kind: str = "post") -> Job:
     """A job that was due so long ago by the machine's clock, which the real watch reads."""
     h.clock.step_wall_ms(time.time_ns() // 1_000_000 - h.now_ms())
-    wish = {"post": call("schedule", f"add fri 18:00 {minutes} min late", guild_id=guild_id)}
-    await feature.command(wish.get(kind, call("bedtime", "23:00", guild_id=guild_id)))
+    far = datetime.fromtimestamp(h.now_ms() / 1000 + 3.5 * 86_400, BERLIN)  # no other time of it is near
+    wish = {"post": call("schedule", f"add {far:%a %H:%M} {minutes} min late", guild_id=guild_id)}
+    await feature.command(wish.get(kind, call("bedtime", f"{far:%H:%M}", guild_id=guild_id)))
     new = next(job for job in feature.jobs() if job.kind == kind and job.next_ms > h.now_ms())
     overdue = replace(new, next_ms=h.now_ms() - 60_000 * minutes)
     feature.keep(overdue)
@@ -290,6 +291,20 @@ async def test_a_guild_that_is_gone_keeps_no_other_waiting_and_its_jobs_are_skip
             await until(lambda: h.lines("info", "job skipped"))
             await until(lambda: all(job.next_ms > h.now_ms() for job in feature.jobs()))
         assert h.chat.texts() == ["1 min late"]
+
+
+async def test_a_job_of_a_guild_that_is_away_keeps_no_other_waiting_after_days_without_her():
+    async with diary("UTC", ApScheduler(look_s=0.02)) as h:
+        feature = make(h.kit)
+        h.clock.step_wall_ms(time.time_ns() // 1_000_000 - h.now_ms())
+        ten_minutes_ago = datetime.fromtimestamp(h.now_ms() / 1000 - 600, UTC)
+        await feature.command(call("bedtime", f"{ten_minutes_ago:%H:%M}", guild_id=HOME + 1))
+        job = next(job for job in feature.jobs() if job.kind == "bedtime")
+        feature.keep(replace(job, next_ms=job.next_ms - 2 * 86_400_000))
+        await late(h, feature, 5)
+        async with watching(feature):
+            await until(h.chat.texts)
+        assert h.chat.texts() == ["5 min late"]
 
 
 async def test_a_guild_that_goes_away_at_the_last_moment_loses_nothing():
