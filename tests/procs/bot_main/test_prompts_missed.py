@@ -144,7 +144,7 @@ def written(housed: Housed) -> list[str]:
 
 
 async def test_prompts_that_are_told_and_fetched_count_once(housed: Housed, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(catching_up, "RETRY_S", 0.05)
+    monkeypatch.setattr(catching_up, "RETRY_S", 1.0)
     async with housed.life() as evening:
         said = await prompts_while_behind(housed, evening, [f"question {n}" for n in range(6)])
         await until(lambda: housed.chat.n_calls["history"] >= 2)
