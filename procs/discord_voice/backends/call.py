@@ -169,6 +169,7 @@ class Call:
                 case _:
                     await self._identify()
             self._policy.connected(self._now_ms())
+            self._mouth.connected()
             await self._unless_newer(self._stay())
             raise AssertionError("a connection ends by an exception")
         except Newer:

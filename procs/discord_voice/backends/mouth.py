@@ -90,6 +90,10 @@ class Mouth:
         if connection := self._line.connection:
             connection.pause()
 
+    def connected(self) -> None:
+        """A connection stands: what was held is of the past."""
+        self._held = 0
+
     def read(self) -> bytes:
         """The next 20 ms: `int16[960]`, SILENCE or HOLD; empty at the end. Never blocks."""
         connection = self._line.connection

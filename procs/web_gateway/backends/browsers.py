@@ -194,7 +194,8 @@ class Browsers:
 
     def stop_speaking(self, call: Call) -> None:
         """The client has stopped her: end the turn, and those that wait."""
-        self.spawn(self._stop_speaking(call, call.turn))
+        if call.session:
+            self.spawn(self._stop_speaking(call, call.turn))
 
     def ticket(self, call: Call) -> str:
         """A text by which a new connection may take up a call, once."""

@@ -217,6 +217,9 @@ class Visit:
             return
         if code:
             self.call.say(events.error(code))
+            if self.call.connection and self.call.connection is not self.connection:
+                self.browsers.close(self.call, code)  # who has come back meanwhile may begin anew
+                return
             self.protocol.refused()
             self.refused(code)
             return
@@ -262,6 +265,9 @@ class Visit:
         self._send(RequestKind.PROMPT, step.text, step.id)
 
     def _send(self, kind: RequestKind, text: str, prompt_id: str) -> None:
+        if not self.call.session:  # it is still beginning: without a name the prompt would be another's
+            self.call.say(events.error("session_none", prompt_id=prompt_id))
+            return
         if self.call.n_asking >= ASKING:
             self.call.say(events.error("busy", prompt_id=prompt_id))
             return

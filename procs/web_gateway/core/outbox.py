@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SOUND_LIMIT = 250
 """Frames of 20 ms."""
 
-TEXT_LIMIT = 1_000
+TEXT_LIMIT = 2_000
 """Events."""
 
 TEXT_LIMIT_BYTES = 4 * 1024 * 1024

@@ -12,7 +12,7 @@ export const ask = (path, options = {}) =>
 /** Why this browser can't come in: `refused`, `unreachable`, or empty if it can. */
 export async function refusal() {
   const answer = await ask("/api/me");
-  return answer?.ok ? "" : answer ? "refused" : "unreachable";
+  return answer?.ok ? "" : answer?.status === 401 ? "refused" : "unreachable";
 }
 
 /** Why a stream of events is refused, in words; empty if it is not. */
@@ -23,6 +23,7 @@ export async function streamRefusal(path) {
   try {
     const answer = await fetch(path, { signal: stop.signal });
     if (answer.status === 401) return NOT_SIGNED_IN;
+    if ([502, 504].includes(answer.status)) return UNREACHABLE; // a proxy's word
     return answer.ok ? "" : (await answer.text()).trim();
   } catch {
     return UNREACHABLE;

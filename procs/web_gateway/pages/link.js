@@ -6,6 +6,7 @@ import { forget, handOver, keep, orphan, own } from "./kept.js";
 const RETRY_S = [1, 2, 4, 8, 16];
 const OPEN_MS = 10_000; // a connection that is not made by then never will be
 const DEAD_MS = 45_000; // three pings missed
+const BROKEN = 1006;
 const TAKEN = 4409;
 const FINAL = new Set([1000, 1008]); // closes that mean: do not come back
 
@@ -60,11 +61,13 @@ export class Link extends EventTarget {
       this.#wantsEnd = true;
       this.#clearTimers();
       this.send({ type: "session.stop", reason: "client_requested" });
-      this.#later(3_000, () => this.#socket?.close(1000));
-    } else {
-      if (this.#session) ask(`/sessions/${this.#session}`, { method: "DELETE", keepalive: true });
-      this.#end();
-    }
+      this.#later(3_000, () => this.#hangUp());
+    } else this.#hangUp();
+  }
+
+  #hangUp() {
+    if (this.#session) ask(`/sessions/${this.#session}`, { method: "DELETE", keepalive: true });
+    this.#end();
   }
 
   /** Try again after all tries have failed. */
@@ -115,8 +118,6 @@ export class Link extends EventTarget {
         if (!event.data.resumed) this.#start(event.data.sessionId);
         break;
       case "session.started":
-        this.#hasBegun = true;
-        keep(this.#session, true);
         this.#active();
         break;
       case "session.resumed":
@@ -143,6 +144,8 @@ export class Link extends EventTarget {
   }
 
   #active() {
+    this.#hasBegun = true;
+    keep(this.#session, true);
     this.#attempt = 0;
     this.#set("active", { isTakenUp: this.#isTakenUp });
     this.#isTakenUp = false;
@@ -155,7 +158,8 @@ export class Link extends EventTarget {
 
   #closed(code) {
     this.#clearTimers();
-    if (this.#wantsEnd || !this.#session) this.#end(this.#wantsEnd ? "" : "unreachable");
+    if (this.#wantsEnd && code === BROKEN) this.#hangUp(); // the gateway may not have heard of it
+    else if (this.#wantsEnd || !this.#session) this.#end(this.#wantsEnd ? "" : "unreachable");
     else if (code === TAKEN) {
       handOver();
       this.#end("taken");
@@ -211,7 +215,7 @@ export class Link extends EventTarget {
     clearTimeout(this.#life);
     this.#life = this.#later(ms, () => {
       this.#drop();
-      this.#closed(1006);
+      this.#closed(BROKEN);
     });
   }
 

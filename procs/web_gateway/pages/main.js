@@ -280,6 +280,7 @@ byId("ask").onsubmit = sayPrompt;
 byId("stop").onclick = stop;
 byId("direct").onchange = switchDirect;
 addEventListener("keydown", onKey);
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); }); // put aside, it stood still
 
 watch();
 showControls();

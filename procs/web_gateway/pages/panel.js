@@ -117,15 +117,18 @@ export function watch() {
   const view = {};
   const draw = (name) => SECTIONS[name]?.(view[name]);
   setInterval(() => AGING.filter((name) => name in view).forEach(draw), TICK_MS);
+  addEventListener("pagehide", () => source?.close());
   follow((news) => {
     Object.assign(view, news);
     Object.keys(news).forEach(draw);
   }, () => "processes" in view);
 }
 
+let source = null;
+
 /** EventSource comes back by itself after a break, but never after a refusal. */
 function follow(take, hasView) {
-  const source = new EventSource("/watch");
+  source = new EventSource("/watch");
   const onNews = ({ data }) => {
     take(JSON.parse(data));
     tell(byId("watch-state"), "");
@@ -138,5 +141,4 @@ function follow(take, hasView) {
     tell(byId("watch-state"), why === UNREACHABLE && hasView() ? OLD : why);
     if (isOver) setTimeout(() => follow(take, hasView), AGAIN_MS);
   };
-  addEventListener("pagehide", () => source.close(), { once: true });
 }

@@ -72,6 +72,48 @@ async def test_who_leaves_before_the_connection_stands_is_told_of_no_fault(page)
     assert await page.run("document.activeElement.id") == "join"
 
 
+@pytest.mark.parametrize("end", ["3 s without an answer", "break"])
+async def test_who_leaves_over_a_dead_connection_has_left_and_the_gateway_is_told(page, end):
+    await joined(page)
+    await passes(page, GUARD_MS)
+    await page.run("world.socket.close = () => {}")
+    await page.click("#leave")
+    if end == "break":
+        await page.run("world.socket.break(1006)")
+    else:
+        await passes(page, 3_100)
+    await page.until("!join.hidden")
+    assert await page.run("state.textContent") == "idle"
+    assert "DELETE /sessions/s1" in await page.run("world.requests")
+
+
+async def test_behind_a_proxy_a_gateway_that_is_down_is_called_so(page):
+    await answers(page, "GET /api/me", {"status": 502, "text": "<html>Bad Gateway</html>"})
+    await page.click("#join")
+    await page.until("notice.textContent")
+    assert "can't be reached" in await page.run("notice.textContent")
+
+
+async def test_a_session_that_was_taken_up_outlives_an_error(page):
+    await page.run("localStorage.setItem('miku.session.s9', '')")
+    await answers(page, "GET /api/calls/s9", {"status": 200, "body": {"status": "detached", "turns": []}})
+    await answers(page, "POST /sessions/s9/reconnect", RECONNECT)
+    await page.click("#join")
+    await page.until("world.sockets.length")
+    await page.run("world.socket.resume('s9', 1)")
+    await page.run("world.socket.say('error', { message: 'Busy.', code: 'busy' }, 9)")
+    await passes(page, 1_000)
+    assert await page.run("state.textContent") == "listening"
+
+
+async def test_a_page_that_the_browser_had_put_aside_begins_anew(page):
+    await page.run("window.isOld = true")
+    await page.run(
+        "setTimeout(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))); 1"
+    )
+    await page.until("!window.isOld")
+
+
 async def test_five_tries_that_hang_then_a_person_tries_again(page):
     await cut_off(page)
     for attempt, wait_s in ((2, 2), (3, 4), (4, 8), (5, 16)):

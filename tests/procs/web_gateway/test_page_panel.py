@@ -124,6 +124,7 @@ async def test_times_go_on_while_nothing_changes(page):
         ),
         ({"status": 503, "text": "Too many pages watch already.\n"}, "Too many pages watch already."),
         ("cut", "The gateway can't be reached."),
+        ({"status": 502, "text": "<html>Bad Gateway</html>"}, "The gateway can't be reached."),
     ],
 )
 async def test_why_there_is_no_view_is_said_before_anybody_joins_and_it_comes_by_itself(page, answer, told):

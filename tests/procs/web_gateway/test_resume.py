@@ -8,7 +8,9 @@ import pytest
 
 from bus.messages import RequestKind, TurnKind
 from procs.web_gateway.backends.browsers import Browsers
+from procs.web_gateway.backends.call import EVENTS_KEPT
 from procs.web_gateway.backends.history import History
+from procs.web_gateway.core.events import Event
 from tests.procs.sink.sound import last_sample
 from tests.procs.web_gateway.house import Client, House, running
 from tests.waiting import until
@@ -85,6 +87,50 @@ async def test_who_comes_back_while_the_session_begins_is_told_when_it_has_begun
             await second.get("config.resolved")
             assert second.all("session.started")[0]["sessionId"] == ack["sessionId"]
             await second.ask()
+
+
+async def test_who_comes_back_to_a_session_that_is_refused_is_closed_and_may_begin_anew(house, monkeypatch):
+    may = asyncio.Event()
+
+    async def refused(browsers, call):
+        await may.wait()
+        return "sink_failed"
+
+    async with house.client() as other:
+        await other.start()
+        monkeypatch.setattr(Browsers, "_active", refused)
+        async with house.browser() as browser:
+            async with browser.ws_connect("/ws") as ws:
+                first = Client(ws, browser)
+                ack = await first.hello()
+                await first.send("session.start")
+                await until(lambda: len(house.sessions) == 2)
+                drop(first)
+                await until(lambda: first.ws.closed)
+            async with back(house, browser, ack) as second:
+                await second.get("session.resumed")
+                may.set()
+                assert (await second.get("error"))["code"] == "sink_failed"
+                assert await second.closed() == 1000
+        (call,) = house.node._browsers.calls
+        assert call.session, "the other one's goes on"
+
+
+async def test_a_long_session_is_told_again_in_one_piece(house):
+    async with house.browser() as browser:
+        async with browser.ws_connect("/ws") as ws:
+            first = Client(ws, browser)
+            await first.start()
+            ack = first.all("hello.ack")[0]
+            (call,) = house.node._browsers.calls
+            for n in range(EVENTS_KEPT + 100):
+                call.say(Event("assistant.response.delta", {"turn_id": 1, "text": "x", "first_char": n}))
+                if n % 100 == 0:
+                    await until(lambda: not call.connection.n_waiting)
+            drop(first)
+        async with back(house, browser, ack) as second:
+            assert (await second.get("session.resumed"))["replayed"] == EVENTS_KEPT
+            assert not second.ws.closed
 
 
 async def test_who_comes_back_without_memory_hears_again_only_what_was_not_played(house):

@@ -73,6 +73,15 @@ def test_an_outage_is_waited_for_once_and_another_one_anew(hand: Hand) -> None:
     assert (report.sent, report.deficit) == (0, 2 * HOLD_FRAMES)
 
 
+def test_after_a_connection_stood_the_next_outage_is_waited_for(hand: Hand) -> None:
+    wire, hand.connection = hand.connection, None
+    assert hand.say() == (HOLD_FRAMES, TurnKind.FAILED, "voice_interrupted")
+    hand.connection = wire
+    hand.mouth.connected()
+    hand.connection = None
+    assert hand.say() == (HOLD_FRAMES, TurnKind.FAILED, "voice_interrupted")
+
+
 def test_what_does_not_leave_for_a_second_is_given_up_and_one_frame_tells_that_it_leaves_again(
     hand: Hand,
 ) -> None:
