@@ -108,9 +108,7 @@ async def test_a_session_that_was_taken_up_outlives_an_error(page):
 
 async def test_a_page_that_the_browser_had_put_aside_begins_anew(page):
     await page.run("window.isOld = true")
-    await page.run(
-        "setTimeout(() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))); 1"
-    )
+    await page.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
     await page.until("!window.isOld")
 
 
