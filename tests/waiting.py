@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def until(state: Callable[[], T], timeout_s: float = 10.0) -> T:
+async def until(state: Callable[[], T], timeout_s: float = 30.0) -> T:
     """The first truthy value of `state()`; looks each 5 ms.
 
     Raises:

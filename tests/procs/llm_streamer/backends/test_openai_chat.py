@@ -104,7 +104,7 @@ async def test_cancelling_frees_the_servers_slot(llm, script):
         task = asyncio.create_task(ask(chat_client))
         await until(lambda: llm.n_busy == 1)
         task.cancel()
-        await until(lambda: (llm.n_busy, llm.disconnects) == (0, 1), timeout_s=1.0)
+        await until(lambda: (llm.n_busy, llm.disconnects) == (0, 1))
         assert await ask(chat_client) == HELLO
 
 
@@ -113,4 +113,4 @@ async def test_closing_the_reply_frees_the_servers_slot(llm):
     async with client(llm) as chat_client:
         async with aclosing(chat_client.reply(PROMPT)) as reply:
             await anext(reply)
-        await until(lambda: llm.n_busy == 0, timeout_s=1.0)
+        await until(lambda: llm.n_busy == 0)
