@@ -7,7 +7,7 @@ from itertools import accumulate
 import pytest
 
 from bus.messages import TurnKind
-from procs.web_gateway.core.outbox import SOUND_LIMIT
+from procs.web_gateway.core.outbox import SOUND_LIMIT, TEXT_LIMIT
 from tests.procs.sink.sound import last_sample
 from tests.procs.web_gateway.house import Client
 from tests.waiting import until
@@ -88,7 +88,7 @@ async def test_a_client_that_takes_no_events_is_closed_and_may_come_back(house):
         call = await until(lambda: house.node._browsers._sessions.get(session))
         await until(lambda: house.bus.session(session))
         stuck._response.connection.transport.pause_reading()
-        for _ in range(1_100):
+        for _ in range(TEXT_LIMIT + 100):
             call.unrecognised(250)
         await until(lambda: call.connection is None)
         async with browser.post(f"/sessions/{call.id}/reconnect") as response:
