@@ -105,6 +105,8 @@ def test_the_same_by_button(home):
     ann.presses(message=panel["id"], what="Leave")
     wait_until(lambda: home.bot.voice() is None)
     wait_until(lambda: "Join me" in str(general.messages()[since:]))
+    (closed,) = [message for message in general.messages()[since:] if message["id"] == panel["id"]]
+    assert "Leave" not in str(closed["components"])
     ann.presses(message=panel["id"], what="Join me")
     wait_until(lambda: home.bot.voice() == "Lounge")
     wait_until(lambda: home.session().get("phase") == "active")

@@ -34,6 +34,7 @@ async def test_posts_arrive_in_order_once_discord_is_back(courier: Courier, chat
     for text in ("one", "two"):
         courier.post(GENERAL, Post(text))
     await until(lambda: chat.texts() == ["one", "two"])
+    assert chat.n_calls["send"] == 5 + 2
 
 
 async def test_a_post_whose_answer_was_lost_is_there_once(courier: Courier, chat: HandChat):
@@ -52,6 +53,7 @@ async def test_a_post_whose_answer_was_lost_is_there_once(courier: Courier, chat
     courier.post(GENERAL, Post("one"))
     courier.post(GENERAL, Post("one"))
     await until(lambda: n_lost == 0 and chat.texts() == ["one", "one"])
+    assert len({posted.post.nonce for posted in chat.posted}) == 2
 
 
 async def test_a_reaction_is_taken_back_once_discord_is_back(courier: Courier, chat: HandChat):
@@ -61,6 +63,7 @@ async def test_a_reaction_is_taken_back_once_discord_is_back(courier: Courier, c
     courier.unreact(GENERAL, message.id, "🎤")
     courier.react(GENERAL, message.id, "🤫")
     await until(lambda: chat.reactions[message.id] == ["🤫"])
+    assert chat.n_calls["unreact"] == 5 + 1
 
 
 async def test_what_is_forbidden_or_late_is_given_up(
@@ -75,3 +78,4 @@ async def test_what_is_forbidden_or_late_is_given_up(
     courier.post(GENERAL, Post("three"))
     courier.post(GENERAL, Post("four"))
     await until(lambda: chat.texts() == ["two", "four"])
+    assert chat.n_calls["send"] == 4, "neither is tried again"

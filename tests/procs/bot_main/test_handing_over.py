@@ -154,6 +154,7 @@ async def test_quiet_hours_end_her_voice_and_not_the_answers(evening: Evening):
     await evening.world.sink(session, Phase.IDLE)
     await evening.pass_ms(3_000)
     await until(lambda: replies(evening, message) == [[WRITTEN]])
+    assert evening.texts.count(WRITTEN) == 1
 
 
 async def test_an_answer_that_was_written_to_its_end_is_not_made_again(

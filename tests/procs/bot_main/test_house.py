@@ -107,6 +107,7 @@ async def test_work_that_a_session_cuts_off_is_explained_to_who_asked(tmp_path, 
         await home.sink(Phase.STARTING)
         await until(lambda: home.chat.texts() == ["🎤 Not now!"])
         await until(lambda: home.node.applied() == {"s": 1})
+        assert home.chat.texts() == ["🎤 Not now!"], "once"
 
 
 async def test_what_is_silent_swallows_no_message_to_her(tmp_path, probes):
@@ -143,6 +144,7 @@ async def test_whoever_deletes_a_request_takes_it_back(tmp_path, probes):
         home.chat.deletes(gone)
         home.house.deleted((gone.id,))
         await until(lambda: list(home.house._asked.values()) == [kept.id])
+        assert home.chat.texts() == [], "nothing is explained to who took it back"
 
 
 async def test_another_sentence_within_the_minute_is_told(tmp_path, probes):
@@ -158,7 +160,8 @@ async def test_another_sentence_within_the_minute_is_told(tmp_path, probes):
         await home.sink(Phase.IDLE)
         for _ in range(2):
             await home.says("probe_blocked please")
-        await until(lambda: home.chat.texts() == ["🎤 Not now!", sentence("drawing_unavailable")])
+        await until(lambda: sentence("drawing_unavailable") in home.chat.texts())
+        assert home.chat.texts() == ["🎤 Not now!", sentence("drawing_unavailable")]
 
 
 async def test_a_model_that_is_down_is_told_to_who_asked_and_seen_in_the_state(tmp_path, probes):

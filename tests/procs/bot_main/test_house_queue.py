@@ -119,7 +119,8 @@ async def test_whoever_writes_after_the_session_does_not_wait_for_all_who_wrote_
         await home.sink(Phase.IDLE)
         await until(lambda: home.answered() == [waiting[0].id])
         fresh = await home.says("hello", is_addressed=True)
-        await until(lambda: home.answered() == [waiting[0].id, fresh.id])
+        await until(lambda: fresh.id in home.answered())
+        assert home.answered() == [waiting[0].id, fresh.id]
 
 
 async def test_an_answer_that_discord_does_not_take_is_posted_later(tmp_path, probes, monkeypatch):
@@ -202,7 +203,8 @@ async def test_a_message_that_can_not_be_looked_at_is_answered_as_it_was(tmp_pat
     store.close()
     chat.fails("message", code, times=None)
     async with living(tmp_path, TEXT, chat) as home:
-        await until(lambda: home.answered() == [message.id])
+        await until(home.answered)
+        assert home.answered() == [message.id]
 
 
 async def test_a_full_disk_costs_the_mark_but_no_answer(tmp_path, probes, monkeypatch):

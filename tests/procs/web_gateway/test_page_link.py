@@ -109,7 +109,8 @@ async def test_a_session_that_was_taken_up_outlives_an_error(page):
 async def test_a_page_that_the_browser_had_put_aside_begins_anew(page):
     await page.run("window.isOld = true")
     await page.run("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-    await page.until("!window.isOld")
+    await page.until("!window.isOld && document.readyState === 'complete'")
+    assert await page.run("join.hidden") is False
 
 
 async def test_five_tries_that_hang_then_a_person_tries_again(page):

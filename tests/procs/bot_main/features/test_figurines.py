@@ -227,6 +227,7 @@ async def test_it_works_by_itself(shop):
         task = asyncio.create_task(make(h.kit).run())
         await until(lambda: shop.n_requests)
         task.cancel()
+        assert h.chat.posted == [], "nobody has asked for news"
 
 
 async def test_without_a_shop_it_rests():

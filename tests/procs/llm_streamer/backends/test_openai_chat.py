@@ -114,3 +114,4 @@ async def test_closing_the_reply_frees_the_servers_slot(llm):
         async with aclosing(chat_client.reply(PROMPT)) as reply:
             await anext(reply)
         await until(lambda: llm.n_busy == 0)
+        assert await ask(chat_client) == HELLO, "and the next one is served"
