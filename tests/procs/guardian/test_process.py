@@ -132,4 +132,6 @@ def test_a_killed_supervisord_leaves_none_of_its_programs(stack: Supervised) -> 
     pids = [stack.pid(name) for name in ("llm_streamer", "tts_bridge", "guardian")]
     stack.process.kill()
     stack.until(lambda: not any(alive(pid) for pid in pids), patience_s=3)
-    kill_all(orphans(stack.server_url, None))
+    left = orphans(stack.server_url, None)
+    kill_all(left)
+    assert not set(left) & set(pids), "what is not a node of ours ends by this alone"

@@ -153,6 +153,7 @@ async def test_the_text_so_far_is_published_without_waiting_for_the_next_token()
         await on.ask()
         await until(lambda: on.reply() == ReplyState(TURN, "Hello", complete=False))
         await until(lambda: on.reply() == ReplyState(TURN, "Hello there.", complete=False))
+        assert not on.ended()(), "the next token is still awaited"
 
 
 async def test_many_tokens_are_few_levels(monkeypatch):
@@ -295,6 +296,7 @@ async def test_a_lost_session_leaves_no_reply_behind():
         on.node.lose("control.session.discord_voice")
         await until(on.ended())
         await until(lambda: on.reply() is None)
+        assert on.backend.n_open == 0, "the model's slot is free"
 
 
 # --- failures -------------------------------------------------------------------------------------------
@@ -385,6 +387,7 @@ async def test_a_server_that_went_away_is_seen_by_the_turn_that_meets_it(monkeyp
         await until(lambda: on.node.health.code == "llm_unreachable")
         on.backend.status = READY
         await until(lambda: on.node.health.state is NodeState.READY)
+        assert on.node.health.code == ""
 
 
 async def test_no_look_at_the_server_while_it_answers(monkeypatch):

@@ -202,6 +202,7 @@ async def test_a_leave_silences_releases_and_is_answered(joined):
 async def test_the_answer_is_cleared_after_a_while(joined):
     await joined.intend(revision=2, wanted=False)
     await until(lambda: joined.phase() is Phase.IDLE)
+    assert joined.level().revision == 2, "the answer"
     joined.bus.fake_clock.advance_ms(5_000)
     await until(lambda: joined.level() is None)
 

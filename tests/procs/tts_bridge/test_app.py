@@ -80,6 +80,7 @@ async def test_the_first_sentence_sounds_before_the_reply_is_complete(stage):
 async def test_an_early_clause_does_not_keep_its_last_samples(stage):
     await stage.token(0, "Once upon a time, ")
     await until(lambda: stage.heard().text == "Once upon a time,")
+    assert stage.voice.asked == ["Once upon a time,"]
 
 
 async def test_sessions_speak_at_once(stage):

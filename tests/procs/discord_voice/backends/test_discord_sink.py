@@ -13,7 +13,7 @@ from bus.errors import BackendError
 from bus.messages import TurnKind
 from procs.discord_voice.backends import discord_link, udp_path
 from procs.discord_voice.core.link import Move, Policy, event_of
-from procs.sink.backends.base import Moved, Renew
+from procs.sink.backends.base import Lost, Moved, Renew
 from tests.discord.director import Director
 from tests.discord.loopback import Loopback
 from tests.discord.tone_reader import letters, read
@@ -114,6 +114,7 @@ async def test_on_a_stage_she_speaks_without_end_to_end_encryption(house: House)
     await until(lambda: house.client.get_channel(house.director.places["Stage"].id))
     await house.join("Stage")
     await house.hears("stage", "Stage")
+    assert list(house.director.places["Stage"].heard().violations) == []
 
 
 @pytest.mark.parametrize("code", RESUMED)
@@ -208,6 +209,7 @@ async def test_a_server_that_is_never_named_stops_her_for_a_while_only(
     monkeypatch.setattr("procs.discord_voice.backends.credentials.TAKEOVER_NS", 1)
     joined.sink.link(SESSION, replace(joined.switch.link, endpoint=""))
     await joined.hears("ok")
+    assert joined.sink.facts()["voice_connects"] == "1", "the connection that stood goes on"
 
 
 async def test_a_refused_resume_becomes_a_new_connection(joined: House) -> None:
@@ -232,6 +234,7 @@ async def test_an_intent_for_another_channel_moves_her(joined: House) -> None:
     await joined.join("Attic")
     await until(lambda: joined.is_connected)
     await joined.hears("attic", "Attic")
+    assert joined.heard() == "", "nothing of it in the channel she has left"
 
 
 async def test_an_intent_for_the_same_channel_is_answered_at_once(joined: House) -> None:
@@ -274,6 +277,7 @@ async def test_a_link_whose_writer_is_gone_stays_good(joined: House) -> None:
     joined.director.bot("Miku").voice_closes(4002)
     await until(lambda: joined.sink.facts()["voice_connects"] == "2" and joined.is_connected)
     await joined.hears("ok")
+    assert not any(isinstance(event, Lost | Renew) for event in joined.events)
 
 
 async def test_a_silent_discord_is_told_as_a_refusal(
@@ -319,6 +323,7 @@ async def test_lost_discovery_packets_are_sent_again(house: House) -> None:
     house.director.faults.arm("discovery", times=2)
     await house.join()
     await house.hears("through")
+    assert house.heard() == "through"
 
 
 async def test_udp_into_nothing_is_told_as_blocked(house: House) -> None:

@@ -134,6 +134,8 @@ async def test_cancelling_keeps_what_was_heard(tmp_path):
         sink.backend.play("s", 5, source)
         await until(lambda: source.report().sent >= 3)
     await until(lambda: (tmp_path / "s-5.wav").exists() and len(sink.heard("s-5.wav")) >= 3 * FRAME_BYTES)
+    data = sink.heard("s-5.wav")
+    assert set(struct.unpack(f"<{len(data) // 2}h", data)) == {9000}
 
 
 async def test_a_disk_that_takes_nothing_is_told_while_the_sound_goes_on(tmp_path):
